@@ -1,0 +1,146 @@
+"""Payloads: what may be in them, and their encoded form.
+
+A *body* is what storages keep and never look into: MessagePack of ``[payload]``, or ``[payload, policies]`` where a
+task has policies of its own. It is encoded once, when the task is enqueued, and passed on untouched.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from distributed_queue.core.retry import RetryPolicy
+from distributed_queue.errors import InvalidResult, InvalidTask, PayloadTooLarge
+
+MAX_BODY_BYTES = 1 << 20
+"""Default limit of an encoded body or result: 1 MiB."""
+MAX_DEPTH = 64
+"""How deep arrays and objects may be nested."""
+DEFAULT_TYPE = "default"
+MAX_TYPE_LENGTH = 200
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_any = msgspec.msgpack.Decoder().decode
+_SCALARS = frozenset({str, int, bool, type(None)})
+
+
+class Policies(
+    msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True, rename={"max_retries": "r", "timeout": "t"}
+):
+    """What a task asks for beyond its payload, as stored."""
+
+    max_retries: int | None = None
+    timeout: float | None = None
+    retry: RetryPolicy | None = None
+
+
+class _Body(msgspec.Struct, array_like=True):
+    payload: Any
+    policies: Policies | None = None
+
+
+_decode_body = msgspec.msgpack.Decoder(_Body).decode
+_NO_POLICIES = Policies()
+
+
+def payload_type(payload: Any) -> str:
+    """The handler type that a payload names: ``payload["type"]``, or ``"default"``."""
+    if isinstance(payload, dict):
+        named = payload.get("type")
+        if isinstance(named, str) and named:
+            return named
+    return DEFAULT_TYPE
+
+
+def handler_data(payload: Any) -> Any:
+    """What the handler is called with.
+
+    With a type: the payload's ``"data"``, or, where it has none, its other keys. Without: the whole payload.
+    """
+    if isinstance(payload, dict) and isinstance(payload.get("type"), str) and payload["type"]:
+        if "data" in payload:
+            return payload["data"]
+        return {key: value for key, value in payload.items() if key != "type"}
+    return payload
+
+
+def encode_body(payload: Any, policies: Policies, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Encode a payload with its policies.
+
+    Raises ``InvalidTask`` where the payload is not JSON-compatible and ``PayloadTooLarge`` over ``limit_bytes``.
+    """
+    problem = _incompatibility(payload)
+    if problem:
+        raise InvalidTask(f"The payload is not JSON-compatible: {problem}", field="payload")
+    try:
+        body = _encode((payload,) if policies == _NO_POLICIES else (payload, policies))
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise InvalidTask(f"The payload is not JSON-compatible: {_reason(error)}", field="payload") from error
+    if len(body) > limit_bytes:
+        raise PayloadTooLarge(len(body), limit_bytes)
+    if len(payload_type(payload)) > MAX_TYPE_LENGTH:
+        raise InvalidTask(f'payload["type"] is longer than {MAX_TYPE_LENGTH} characters', field="payload.type")
+    return body
+
+
+def decode_body(body: bytes) -> tuple[Any, Policies]:
+    """The payload and policies of a stored body. Raises ``InvalidTask`` where the bytes are not a body."""
+    try:
+        decoded = _decode_body(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidTask(f"The stored body cannot be read: {error}", field="body") from error
+    return decoded.payload, decoded.policies or _NO_POLICIES
+
+
+def encode_result(value: Any, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Encode what a handler returned. Raises ``InvalidResult`` where it cannot be stored."""
+    problem = _incompatibility(value)
+    if problem:
+        raise InvalidResult(f"The handler's result is not JSON-compatible: {problem}")
+    try:
+        encoded = _encode(value)
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise InvalidResult(f"The handler's result is not JSON-compatible: {_reason(error)}") from error
+    if len(encoded) > limit_bytes:
+        raise InvalidResult(f"The handler's result is {len(encoded):,} bytes encoded; the limit is {limit_bytes:,}.")
+    return encoded
+
+
+def decode_value(encoded: bytes) -> Any:
+    """The value of an encoded result or progress."""
+    return _decode_any(encoded)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "a string has a lone surrogate, which no encoding of text can carry"
+    return "an integer is outside -2^63 to 2^64-1"
+
+
+def _incompatibility(value: Any) -> str | None:
+    """Why a value is not JSON-compatible, or None. Walks without recursion, so depth cannot exhaust the stack."""
+    if type(value) in _SCALARS:
+        return None
+    stack: list[tuple[Any, int]] = [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        kind = type(item)
+        if kind in _SCALARS:
+            continue
+        if depth > MAX_DEPTH:
+            return f"it is nested deeper than {MAX_DEPTH} levels"
+        if isinstance(item, dict):
+            for key, inner in item.items():
+                if type(key) is not str:
+                    return f"the key {key!r:.50} is a {type(key).__name__}; keys are strings"
+                if type(inner) not in _SCALARS:
+                    stack.append((inner, depth + 1))
+        elif isinstance(item, (list, tuple)):
+            stack.extend((inner, depth + 1) for inner in item if type(inner) not in _SCALARS)
+        elif kind is float:
+            if item != item or item in (float("inf"), float("-inf")):
+                return f"{item} is not a JSON number"
+        else:
+            return f"a value is a {kind.__module__}.{kind.__qualname__}".replace("builtins.", "")
+    return None

@@ -1,0 +1,57 @@
+"""Which engine serves which URL scheme. Engines are imported when they are asked for, never by name elsewhere."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from distributed_queue.errors import InvalidStorageURL, MissingDependency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distributed_queue.core.clock import Clock
+    from distributed_queue.core.storage import Storage
+
+ENGINES: dict[str, tuple[str, str]] = {
+    "memory": ("distributed_queue.storage.memory:MemoryStorage", ""),
+    "sqlite": ("distributed_queue.storage.sqlite:SQLiteStorage", "sqlite"),
+    "redis": ("distributed_queue.storage.redis:RedisStorage", "redis"),
+    "rediss": ("distributed_queue.storage.redis:RedisStorage", "redis"),
+}
+"""Scheme to ``(module:Class, extra)``. The class has ``from_url(url, clock) -> Storage``."""
+
+
+def open_storage(url: str, clock: Clock | None = None) -> Storage:
+    """Open the storage at ``url``.
+
+    Raises ``InvalidStorageURL`` (a scheme that no engine serves, a malformed URL), ``MissingDependency`` (the engine's
+    package is not installed) or ``StorageUnavailable`` (nothing answers there).
+    """
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme not in ENGINES:
+        known = ", ".join(f"{name}://" for name in ENGINES)
+        raise InvalidStorageURL(f"{without_password(url)!r} is not a storage URL. It begins with one of: {known}")
+    target, extra = ENGINES[scheme]
+    module_name, _, class_name = target.partition(":")
+    try:
+        engine = getattr(import_module(module_name), class_name)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("distributed_queue"):
+            raise
+        raise MissingDependency(f"{scheme}://", extra) from error
+    factory = cast("Callable[[str, Clock | None], Storage]", engine.from_url)
+    return factory(url, clock)
+
+
+def without_password(url: str) -> str:
+    """The URL as it may be shown: its password and query values that look like secrets are masked."""
+    try:
+        parts = urlsplit(url)
+        if parts.password is None:
+            return url
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    except ValueError:
+        return url.partition("://")[0] + "://…"

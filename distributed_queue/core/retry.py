@@ -1,0 +1,98 @@
+"""When a failed attempt is tried again: back-off, jitter, cap. Pure: values in, seconds out."""
+
+from __future__ import annotations
+
+import random
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from distributed_queue.errors import InvalidTask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_RETRIES_LIMIT = 10_000
+MAX_DELAY_SECONDS = 366 * 24 * 3600.0
+
+
+class Backoff(str, Enum):
+    """How the delay grows with the number of failures n (1 after the first)."""
+
+    EXPONENTIAL = "exponential"
+    """``base * factor ** (n - 1)``"""
+    LINEAR = "linear"
+    """``base * n``"""
+    FIXED = "fixed"
+    """``base``"""
+    LIST = "list"
+    """``delays[n - 1]``, the last one for all that follow"""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+def _check_seconds(name: str, value: float) -> None:
+    if not 0 <= value <= MAX_DELAY_SECONDS:
+        raise InvalidTask(f"retry.{name} is {value}; it is from 0 s to 366 days", field=f"retry.{name}")
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The delays between a task's attempts. All in seconds.
+
+    The default is exponential, 2 s, 4 s, 8 s … up to 10 min, each shortened by up to half at random ("equal jitter":
+    Marc Brooker, *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015), so that tasks which failed together
+    do not come back together.
+    """
+
+    backoff: Backoff = Backoff.EXPONENTIAL
+    base: float = 2.0
+    factor: float = 2.0
+    cap: float = 600.0
+    """No delay is longer than this."""
+    jitter: float = 0.5
+    """The share of a delay that is left to chance: 0 none, 0.5 up to half, 1 all of it ("full jitter")."""
+    delays: tuple[float, ...] = ()
+    """For ``Backoff.LIST``."""
+
+    def __post_init__(self) -> None:
+        for name in ("base", "cap"):
+            _check_seconds(name, getattr(self, name))
+        for delay in self.delays:
+            _check_seconds("delays", delay)
+        if not 0 <= self.jitter <= 1:
+            raise InvalidTask(f"retry.jitter is {self.jitter}; it is a share from 0 to 1", field="retry.jitter")
+        if not 1 <= self.factor <= 1000:
+            raise InvalidTask(f"retry.factor is {self.factor}; it is from 1 to 1000", field="retry.factor")
+        if self.backoff is Backoff.LIST and not self.delays:
+            raise InvalidTask("retry.delays is empty; a list back-off needs at least one delay", field="retry.delays")
+
+    def delay(self, failures: int, chance: Callable[[], float] = random.random) -> float:
+        """Seconds until the next attempt after ``failures`` failed ones (1 or more). ``chance`` gives 0 to 1."""
+        longest = min(self.cap, self._raw_delay(failures))
+        return longest * (1 - self.jitter * chance())
+
+    def _raw_delay(self, failures: int) -> float:
+        if self.backoff is Backoff.FIXED:
+            return self.base
+        if self.backoff is Backoff.LINEAR:
+            return self.base * failures
+        if self.backoff is Backoff.LIST:
+            return self.delays[min(failures, len(self.delays)) - 1]
+        try:
+            return float(self.base * self.factor ** (failures - 1))
+        except OverflowError:
+            return self.cap
+
+
+DEFAULT_RETRY = RetryPolicy()
+
+
+def next_delay(
+    policy: RetryPolicy, failures: int, max_retries: int, chance: Callable[[], float] = random.random
+) -> float | None:
+    """Seconds until the next try after the ``failures``-th failure, or None when the retries are used up."""
+    if failures > max_retries:
+        return None
+    return policy.delay(failures, chance)

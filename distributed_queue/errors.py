@@ -1,0 +1,243 @@
+"""Every error that the library raises, as one tree.
+
+::
+
+    DistributedQueueError
+     ├─ InvalidInput                  the caller gave something that can never work; nothing was changed
+     │   ├─ InvalidTask                 a field of a task is out of range or malformed
+     │   │   └─ PayloadTooLarge           its encoded form is over the limit
+     │   ├─ InvalidQueueName
+     │   ├─ InvalidCursor               a pagination cursor that this storage did not make
+     │   └─ ConfigurationError          a setting or option is wrong
+     │       ├─ InvalidStorageURL
+     │       └─ MissingDependency         an extra has to be installed
+     ├─ QueueFull                     the queue is at its limit; carries advice
+     ├─ TaskNotFound
+     ├─ TaskConflict                  the task's state, or its id, forbids this
+     ├─ ResultTimeout                 the task did not finish in time
+     ├─ QueueClosed                   used after ``close()``
+     ├─ StorageError                  the storage refused or failed
+     │   ├─ StorageUnavailable          it cannot be reached now
+     │   ├─ StorageFull                 no space or memory left in it; reads go on
+     │   └─ StorageIncompatible         wrong version, layout or setting; needs an operator
+     └─ HandlerError                  how the run of a handler ended
+         ├─ UnknownTaskType
+         ├─ InvalidResult               what the handler returned cannot be stored
+         ├─ TimeLimitExceeded           raised inside a handler that ran too long
+         ├─ TaskCancelled               raised inside a handler whose task was cancelled
+         └─ LeaseLost                   raised inside a handler whose lease ended
+
+Each class has a stable ``code`` (for logs, REST and metrics) and a ``transient`` flag: whether the same call may
+succeed later without a change. Messages name the object and the remedy; details are attributes, not text to parse.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class DistributedQueueError(Exception):
+    """Base of everything raised on purpose."""
+
+    code: ClassVar[str] = "error"
+    transient: ClassVar[bool] = False
+
+
+class InvalidInput(DistributedQueueError, ValueError):
+    """The caller gave something that can never work. Nothing was changed."""
+
+    code = "invalid-input"
+
+
+class InvalidTask(InvalidInput):
+    """A field of a task is malformed. ``field`` names it."""
+
+    code = "invalid-task"
+
+    def __init__(self, message: str, *, field: str = "payload") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class PayloadTooLarge(InvalidTask):
+    """The encoded payload is larger than the limit. Sizes in bytes."""
+
+    code = "payload-too-large"
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(
+            f"The payload is {size_bytes:,} bytes encoded; the limit is {limit_bytes:,}. "
+            "Store large data elsewhere and pass a reference to it."
+        )
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
+class InvalidQueueName(InvalidInput):
+    """A queue name has letters, digits, ``.``, ``_`` and ``-`` only, 1 to 100 of them."""
+
+    code = "invalid-queue-name"
+
+
+class InvalidCursor(InvalidInput):
+    """A pagination cursor that was not made by this storage for this listing."""
+
+    code = "invalid-cursor"
+
+
+class ConfigurationError(InvalidInput):
+    """A setting or an option is wrong."""
+
+    code = "configuration"
+
+
+class InvalidStorageURL(ConfigurationError):
+    """A storage URL cannot be understood. The message shows it without its password."""
+
+    code = "invalid-storage-url"
+
+
+class MissingDependency(ConfigurationError):
+    """An optional package is needed for this and is not installed. ``extra`` names what to install."""
+
+    code = "missing-dependency"
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs a package that is not installed: pip install 'distributedq[{extra}]'")
+        self.extra = extra
+
+
+class QueueFull(DistributedQueueError):
+    """The queue is at its limit; nothing was stored. Try again after ``retry_after`` seconds."""
+
+    code = "queue-full"
+    transient = True
+
+    def __init__(self, queue: str, depth: int, limit: int, retry_after: float = 1.0) -> None:
+        super().__init__(
+            f"Queue {queue!r} is full: {depth:,} of {limit:,} tasks wait to run. Try again in {retry_after:g} s."
+        )
+        self.queue = queue
+        self.depth = depth
+        self.limit = limit
+        self.retry_after = retry_after
+
+
+class TaskNotFound(DistributedQueueError):
+    """No task with this id is stored: it never was, or its retention is over."""
+
+    code = "task-not-found"
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__(f"No task {task_id!r} is stored. Finished tasks are kept for a limited time only.")
+        self.task_id = task_id
+
+
+class TaskConflict(DistributedQueueError):
+    """What was asked for does not fit the task's state, or its id is taken by a different task."""
+
+    code = "task-conflict"
+
+    def __init__(self, task_id: str, message: str) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+
+
+class ResultTimeout(DistributedQueueError, TimeoutError):
+    """The task did not finish within the time given. It goes on all the same."""
+
+    code = "result-timeout"
+    transient = True
+
+    def __init__(self, task_id: str, timeout: float) -> None:
+        super().__init__(f"Task {task_id!r} did not finish within {timeout:g} s.")
+        self.task_id = task_id
+        self.timeout = timeout
+
+
+class QueueClosed(DistributedQueueError):
+    """The queue object was used after ``close()``."""
+
+    code = "queue-closed"
+
+
+class StorageError(DistributedQueueError):
+    """The storage refused or failed."""
+
+    code = "storage-error"
+
+
+class StorageUnavailable(StorageError):
+    """The storage cannot be reached. ``url`` has no password in it."""
+
+    code = "storage-unavailable"
+    transient = True
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(f"Cannot reach the storage at {url}: {cause}")
+        self.url = url
+        self.cause = cause
+
+
+class StorageFull(StorageError):
+    """The storage has no space or memory left for a write. Nothing was changed; reads go on."""
+
+    code = "storage-full"
+    transient = True
+
+
+class StorageIncompatible(StorageError):
+    """The storage's version, layout or settings cannot be used as they are. The message says what to do."""
+
+    code = "storage-incompatible"
+
+
+class HandlerError(DistributedQueueError):
+    """Base of what can go wrong around a handler's run."""
+
+    code = "handler-error"
+
+
+class UnknownTaskType(HandlerError):
+    """No handler is registered for the task's type."""
+
+    code = "unknown-task-type"
+
+    def __init__(self, task_type: str, known: list[str]) -> None:
+        names = ", ".join(sorted(known)) or "none"
+        super().__init__(f"No handler is registered for type {task_type!r}. Known types: {names}.")
+        self.task_type = task_type
+        self.known = known
+
+
+class InvalidResult(HandlerError):
+    """What the handler returned cannot be stored: it is not JSON-compatible, or too large."""
+
+    code = "invalid-result"
+
+
+class TimeLimitExceeded(HandlerError):
+    """Raised inside a handler that runs longer than its task's ``timeout``."""
+
+    code = "time-limit-exceeded"
+
+    def __init__(self, message: str = "The handler ran longer than its time limit.") -> None:
+        super().__init__(message)
+
+
+class TaskCancelled(HandlerError):
+    """Raised inside a handler whose task was cancelled."""
+
+    code = "task-cancelled"
+
+    def __init__(self, message: str = "The task was cancelled while it ran.") -> None:
+        super().__init__(message)
+
+
+class LeaseLost(HandlerError):
+    """Raised inside a handler whose lease ended: another worker may run the task now; the outcome is dropped."""
+
+    code = "lease-lost"
+
+    def __init__(self, message: str = "The lease on the task ended while its handler ran.") -> None:
+        super().__init__(message)
