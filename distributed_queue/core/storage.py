@@ -24,12 +24,12 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.errors import InvalidQueueName
+from distributed_queue.errors import ConfigurationError, InvalidQueueName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -219,26 +219,40 @@ class TaskUpdate(msgspec.Struct, frozen=True, kw_only=True):
 class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A queue's settings, kept in the storage so that they hold across all processes. None means no limit."""
 
-    max_size: int | None = None
+    max_size: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """Tasks that may wait (pending, scheduled, retrying, blocked)."""
-    rate_limit: float | None = None
+    rate_limit: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
     """Tasks started per second."""
-    rate_burst: int | None = None
+    rate_burst: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] | None = None
     """Tasks that may start at once after a pause; None means one second's worth."""
-    concurrency: int | None = None
+    concurrency: Annotated[int, msgspec.Meta(ge=0)] | None = None
     """Leases that may be open at once."""
     paused: bool = False
-    max_crashes: int = 3
+    max_crashes: Annotated[int, msgspec.Meta(ge=1)] = 3
     """A task whose lease ran out this often is a dead letter with reason ``crashed``."""
-    retention_seconds: float = 3600.0
+    retention_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 3600.0
     """How long completed, cancelled and expired tasks stay."""
-    retention_count: int = 100_000
+    retention_count: Annotated[int, msgspec.Meta(ge=0)] = 100_000
     """How many of them stay at most."""
     journal: bool = True
-    journal_max_bytes: int = 64 << 20
+    journal_max_bytes: Annotated[int, msgspec.Meta(ge=1)] = 64 << 20
     """About how much of the journal is kept."""
-    journal_max_age: float = 7 * 24 * 3600.0
+    journal_max_age: Annotated[float, msgspec.Meta(ge=1, le=1e9)] = 7 * 24 * 3600.0
     """Seconds for which it is kept."""
+
+
+def apply_config(before: QueueConfig, changes: dict[str, object]) -> QueueConfig:
+    """The settings with some of them changed. Raises ``ConfigurationError`` for a wrong name, type or range."""
+    merged = {**msgspec.structs.asdict(before), **changes}
+    try:
+        after = msgspec.convert(merged, QueueConfig, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"These are not settings of a queue: {error}") from error
+    unknown = changes.keys() - set(QueueConfig.__struct_fields__)
+    if unknown:
+        known = ", ".join(QueueConfig.__struct_fields__)
+        raise ConfigurationError(f"A queue has no setting {min(unknown)!r}. Its settings: {known}.")
+    return after
 
 
 class QueueStats(msgspec.Struct, kw_only=True):
@@ -453,7 +467,7 @@ class Storage(ABC):
 
     @abstractmethod
     def beat(self, worker: WorkerInfo) -> BeatReply:
-        """Register a worker, or report that it lives; takes the commands that wait for it (and those for its name)."""
+        """Register a worker, or report that it lives; takes the commands that wait for it."""
 
     @abstractmethod
     def workers(self) -> list[WorkerInfo]:
