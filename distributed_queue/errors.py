@@ -14,6 +14,7 @@
      ├─ QueueFull                     the queue is at its limit; carries advice
      ├─ TaskNotFound
      ├─ TaskConflict                  the task's state, or its id, forbids this
+     ├─ TaskFailed                    a result was asked for, and the task ended without one
      ├─ ResultTimeout                 the task did not finish in time
      ├─ QueueClosed                   used after ``close()``
      ├─ StorageError                  the storage refused or failed
@@ -141,6 +142,18 @@ class TaskConflict(DistributedQueueError):
     def __init__(self, task_id: str, message: str) -> None:
         super().__init__(message)
         self.task_id = task_id
+
+
+class TaskFailed(DistributedQueueError):
+    """A result was asked for, but the task ended ``dead``, ``cancelled`` or ``expired`` (``status``)."""
+
+    code = "task-failed"
+
+    def __init__(self, task_id: str, status: str, error: str | None) -> None:
+        super().__init__(f"Task {task_id!r} is {status}" + (f": {error}" if error else "."))
+        self.task_id = task_id
+        self.status = status
+        self.error = error
 
 
 class ResultTimeout(DistributedQueueError, TimeoutError):

@@ -1,0 +1,469 @@
+"""The queue as programs use it: the same object over every storage."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from distributed_queue.core.lifecycle import WAITING, TaskStatus
+from distributed_queue.core.payload import MAX_BODY_BYTES, encode_result
+from distributed_queue.core.registry import open_storage
+from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
+from distributed_queue.core.storage import (
+    ClaimRequest,
+    Command,
+    Lease,
+    LeaseState,
+    Outcome,
+    QueueConfig,
+    Settlement,
+    Storage,
+    StoredTask,
+    TaskFilter,
+    check_queue_name,
+)
+from distributed_queue.core.task import Failure, Task, encode_failure, from_claimed, from_stored, to_new_task
+from distributed_queue.core.watcher import FinishWatcher
+from distributed_queue.errors import ConfigurationError, InvalidTask, QueueClosed, QueueFull, ResultTimeout, TaskFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from distributed_queue.core.clock import Clock
+    from distributed_queue.core.storage import QueueStats, StorageHealth, WorkerInfo
+
+DEFAULT_VISIBILITY_TIMEOUT = 300.0
+_LONGEST_WAIT = 10.0
+"""Seconds after which a blocked call looks again, whatever the storage says."""
+_FULL_PAUSES = (0.005, 0.1)
+"""Shortest and longest pause, in seconds, between two tries to enqueue into a full queue."""
+_PAGE = 1000
+
+
+class StorageBackend(str, Enum):
+    """Where tasks are kept. The URL is the longer form of the same choice."""
+
+    MEMORY = "memory"
+    SQLITE = "sqlite"
+    REDIS = "redis"
+    POSTGRES = "postgres"
+
+    def __str__(self) -> str:
+        return self.value
+
+    def default_url(self) -> str:
+        """The URL that is used where none is given."""
+        if self is StorageBackend.REDIS:
+            return os.environ.get("REDIS_URL") or "redis://localhost:6379/0"
+        return {"memory": "memory://", "sqlite": "sqlite:///distributedq.db"}.get(self.value, "postgresql://localhost")
+
+
+class TaskPage(list[Task]):
+    """Tasks, and the cursor of the next page: None where there is none."""
+
+    def __init__(self, tasks: Iterable[Task], cursor: str | None) -> None:
+        super().__init__(tasks)
+        self.cursor = cursor
+
+
+class _Held(NamedTuple):
+    """A lease that ``get`` opened."""
+
+    lease: Lease
+    task: Task
+    worker_id: str
+
+
+class HybridQueue:
+    """A durable, prioritised queue of tasks over a storage; thread-safe.
+
+    ``max_size`` (tasks that may wait) and ``rate_limit`` (tasks started per second) are per named queue, kept in the
+    storage, and hold across all processes; where they are not given, what the storage has stays. Further settings are
+    the fields of ``core.storage.QueueConfig``.
+
+    ``visibility_timeout`` is how long a task taken with ``get`` may be worked on, in seconds, before others may have it.
+    ``queues`` names the queues that ``get`` takes from, in order of preference; None means all there are.
+
+    Raises ``ConfigurationError`` for a wrong option and ``StorageUnavailable`` where nothing answers; there is no
+    fall-back to another storage.
+    """
+
+    def __init__(  # noqa: PLR0913 - the options of the specification
+        self,
+        backend: StorageBackend | str = StorageBackend.MEMORY,
+        max_size: int | None = None,
+        rate_limit: float | None = None,
+        visibility_timeout: float = DEFAULT_VISIBILITY_TIMEOUT,
+        *,
+        url: str | None = None,
+        redis_url: str | None = None,
+        queues: Sequence[str] | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        clock: Clock | None = None,
+        **settings: object,
+    ) -> None:
+        if not 0 < visibility_timeout <= 7 * 24 * 3600:
+            raise ConfigurationError(f"visibility_timeout is {visibility_timeout}; it is from 0 s to 7 days")
+        self.visibility_timeout = visibility_timeout
+        self.max_body_bytes = max_body_bytes
+        self.claims_from = None if queues is None else tuple(check_queue_name(name) for name in queues)
+        given = {"max_size": max_size, "rate_limit": rate_limit, **settings}
+        self._settings = {name: value for name, value in given.items() if value is not None}
+        self._configured: set[str] = set()
+        self._held: dict[str, _Held] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        self.storage: Storage = open_storage(url or redis_url or StorageBackend(backend).default_url(), clock)
+        self._watcher = FinishWatcher(self.storage)
+        try:
+            self._configure("default")
+        except BaseException:
+            self.storage.close()
+            raise
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """A queue over the storage at ``url``; the options of the class."""
+        return cls(url=url, **options)
+
+    # Submitting
+
+    def put(self, task: Task, block: bool = True, timeout: float | None = None) -> bool:
+        """Store a task. Once this returned True it is run at least once.
+
+        False when the queue stays full for ``timeout`` seconds, or is full now with ``block=False``. A task whose id
+        the queue has already is not stored again, and that is no error: a repeated ``put`` is safe.
+        """
+        return self.put_many((task,), block, timeout)
+
+    def put_many(self, tasks: Iterable[Task], block: bool = True, timeout: float | None = None) -> bool:
+        """Store all of the tasks in one step, or none of them. As ``put``."""
+        batch = list(tasks)
+        end = None if timeout is None else time.monotonic() + timeout
+        pause, longest = _FULL_PAUSES
+        while True:
+            try:
+                self.enqueue(batch)
+            except QueueFull as full:
+                left = longest if end is None else end - time.monotonic()
+                if not block or left <= 0 or len(batch) > full.limit:
+                    return False
+                time.sleep(min(pause, left))
+                pause = min(longest, pause * 2)
+            else:
+                return True
+
+    def enqueue(self, tasks: Sequence[Task]) -> list[bool]:
+        """Store all or none, without waiting; for each whether it is new. Raises ``QueueFull``."""
+        self._check_open()
+        encoded = [to_new_task(task, self.max_body_bytes) for task in tasks]
+        for task in encoded:
+            if task.queue not in self._configured:
+                self._configure(task.queue)
+        return self.storage.enqueue(encoded)
+
+    # Working
+
+    def get(self, worker_id: str | None = None, block: bool = True, timeout: float | None = None) -> Task | None:
+        """Take the next task, with a lease of ``visibility_timeout``; None where there is none in time."""
+        worker = worker_id or f"pid-{os.getpid()}"
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            self._check_open()
+            queues = self.claims_from or self.storage.queues() or ("default",)
+            claim = self.storage.claim(ClaimRequest(queues, worker, 1, self.visibility_timeout))
+            for claimed in claim.tasks:
+                lease = Lease(claimed.queue, claimed.id, claimed.attempt)
+                try:
+                    task = from_claimed(claimed)
+                except InvalidTask as error:
+                    self._bury_unreadable(lease, error)
+                    break
+                task.worker_id = worker
+                with self._lock:
+                    self._held[claimed.id] = _Held(lease, task, worker)
+                return task
+            else:
+                left = _LONGEST_WAIT if end is None else end - time.monotonic()
+                if not block or left <= 0:
+                    return None
+                due = _LONGEST_WAIT if claim.next_due is None else claim.next_due
+                self.storage.wait(queues, min(left, due, _LONGEST_WAIT))
+
+    def mark_completed(self, task_id: str, worker_id: str | None = None, result: Any = None) -> bool:
+        """Report success. False when this process does not hold the lease (any more). Raises ``InvalidResult``."""
+        encoded = None if result is None else encode_result(result, self.max_body_bytes)
+        return self._settle(task_id, worker_id, Outcome.COMPLETE, result=encoded)
+
+    def mark_failed(self, task_id: str, error: BaseException | str | None = None, worker_id: str | None = None) -> bool:
+        """Report failure: the task is tried again later, or is dead when its retries are used up. False as above."""
+        held = self._held.get(task_id)
+        if held is None:
+            return False
+        task = held.task
+        encoded = encode_failure(Failure.of("unknown error" if error is None else error, task.attempt))
+        delay = next_delay(task.retry or DEFAULT_RETRY, task.retry_count + 1, task.max_retries)
+        if delay is None:
+            return self._settle(task_id, worker_id, Outcome.BURY, error=encoded)
+        return self._settle(task_id, worker_id, Outcome.RETRY, error=encoded, delay=delay)
+
+    def release(self, task_id: str, worker_id: str | None = None) -> bool:
+        """Give a task back unfinished; it does not count as a failure. False as above."""
+        return self._settle(task_id, worker_id, Outcome.RELEASE)
+
+    def extend_lease(self, task_id: str, seconds: float) -> bool:
+        """Let the lease end ``seconds`` from now. False when this process does not hold it (any more)."""
+        held = self._held.get(task_id)
+        if held is None:
+            return False
+        state = self.storage.extend([held.lease], seconds)[0]
+        if state is LeaseState.LOST:
+            self._drop(task_id)
+        return state is not LeaseState.LOST
+
+    # Looking
+
+    def get_task(self, task_id: str) -> Task | None:
+        """The task as it is now; None if it is not stored (any more)."""
+        stored = self._find(task_id)
+        return None if stored is None else from_stored(stored)
+
+    def wait(self, task_id: str, timeout: float | None = None) -> Task:
+        """The task once it is finished. Raises ``ResultTimeout`` or ``TaskNotFound``."""
+        stored = self._find(task_id)
+        queue = "default" if stored is None else stored.queue
+        finished = self._watcher.wait(queue, task_id, timeout)
+        if finished is None:
+            raise ResultTimeout(task_id, timeout or 0.0)
+        return from_stored(finished)
+
+    def wait_result(self, task_id: str, timeout: float | None = None) -> Any:
+        """The task's result once it is completed.
+
+        Raises ``ResultTimeout``, ``TaskNotFound``, or ``TaskFailed`` where it ended without a result.
+        """
+        task = self.wait(task_id, timeout)
+        if task.status is not TaskStatus.COMPLETED:
+            raise TaskFailed(task_id, str(task.status), task.error or task.reason)
+        return task.result
+
+    def find(
+        self,
+        queue: str | None = None,
+        status: TaskStatus | str | None = None,
+        type: str | None = None,  # noqa: A002 - the word of the specification
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> TaskPage:
+        """List tasks, a page at a time. Raises ``InvalidCursor``."""
+        self._check_open()
+        where = TaskFilter(queue, None if status is None else TaskStatus(status), type)
+        page = self.storage.find(where, cursor, limit)
+        return TaskPage(map(from_stored, page.tasks), page.cursor)
+
+    def get_dead_letters(self, limit: int = 100, cursor: str | None = None, queue: str | None = None) -> TaskPage:
+        """Tasks that failed for good, the latest first; a list whose ``cursor`` leads to the next page."""
+        return self.find(queue=queue, status=TaskStatus.DEAD, limit=limit, cursor=cursor)
+
+    def size(self, queue: str | None = None) -> int:
+        """Tasks that have still to run: pending, scheduled and retrying."""
+        return sum(stats.depth for stats in self.queue_stats(queue))
+
+    def queue_stats(self, queue: str | None = None) -> list[QueueStats]:
+        """Figures of one queue, or of all."""
+        self._check_open()
+        return self.storage.stats(None if queue is None else [queue])
+
+    def get_stats(self) -> dict[str, Any]:
+        """Figures of all queues together, and of each."""
+        every = self.queue_stats()
+        config = next((stats.config for stats in every if stats.queue == "default"), QueueConfig())
+        return {
+            "queue_size": sum(stats.depth for stats in every),
+            "dead_letter_count": sum(stats.counts[TaskStatus.DEAD] for stats in every),
+            "max_size": config.max_size,
+            "rate_limit": config.rate_limit,
+            "workers": len(self.storage.workers()),
+            "counts": {str(state): sum(stats.counts[state] for stats in every) for state in TaskStatus},
+            "queues": {
+                stats.queue: {
+                    "size": stats.depth,
+                    "paused": stats.config.paused,
+                    "max_size": stats.config.max_size,
+                    "rate_limit": stats.config.rate_limit,
+                    "concurrency": stats.config.concurrency,
+                    "oldest_ready_age": stats.oldest_ready_age,
+                    "counts": {str(state): count for state, count in stats.counts.items()},
+                }
+                for stats in every
+            },
+        }
+
+    def health(self) -> StorageHealth:
+        """Reach the storage. Raises ``StorageUnavailable``."""
+        self._check_open()
+        return self.storage.health()
+
+    def health_check(self) -> dict[str, Any]:
+        """As ``health``, as a dictionary; ``healthy`` is True, since otherwise an error is raised."""
+        return {"healthy": True, **msgspec.to_builtins(self.health())}
+
+    def workers(self) -> list[WorkerInfo]:
+        """The live workers of all processes."""
+        self._check_open()
+        return self.storage.workers()
+
+    # Control
+
+    def cancel(self, task_id: str) -> bool:
+        """Cancel a task that waits, or ask a running one to stop. False if it is finished or unknown."""
+        stored = self._find(task_id)
+        if stored is None or stored.status.finished:
+            return False
+        after = self.storage.cancel(stored.queue, [task_id])[0]
+        if after is None:
+            return False
+        if after.worker_id is not None and after.cancel_requested:
+            self._tell_worker(after)
+        return after.cancel_requested or after.status is TaskStatus.CANCELLED
+
+    def requeue(self, task_id: str) -> bool:
+        """Run a dead, cancelled, expired, retrying or scheduled task now. False for others."""
+        stored = self._find(task_id)
+        return stored is not None and self.storage.requeue(stored.queue, [task_id])[0]
+
+    def requeue_dead(self, ids: Iterable[str] | None = None, queue: str | None = None) -> int:
+        """Requeue these dead letters, or all; how many there were."""
+        return self._each_dead(ids, queue, self.storage.requeue)
+
+    def delete_dead(self, ids: Iterable[str] | None = None, queue: str | None = None) -> int:
+        """Delete these dead letters, or all; how many there were."""
+        return self._each_dead(ids, queue, self.storage.delete)
+
+    def pause(self, queue: str = "default") -> None:
+        """Let nothing more be claimed from a queue, by any process."""
+        self._check_open()
+        self.storage.pause(queue)
+
+    def resume(self, queue: str = "default") -> None:
+        """Undo ``pause``."""
+        self._check_open()
+        self.storage.resume(queue)
+
+    def configure(self, queue: str = "default", **settings: object) -> QueueConfig:
+        """Change a queue's settings for all processes (fields of ``QueueConfig``); all of them afterwards."""
+        self._check_open()
+        return self.storage.configure(queue, settings)
+
+    def clear(self, queue: str | None = None) -> int:
+        """Forget all tasks of a queue, or of all queues; how many there were."""
+        self._check_open()
+        return sum(self.storage.clear(name) for name in ([queue] if queue else self.storage.queues()))
+
+    def close(self) -> None:
+        """Give back what ``get`` took and was not settled, and release everything. A second call does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            held = [each.lease for each in self._held.values()]
+            self._held.clear()
+        self._watcher.close()
+        try:
+            if held:
+                self.storage.settle([Settlement(*_names(lease), Outcome.RELEASE) for lease in held])
+        finally:
+            self.storage.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self.size()
+
+    def __bool__(self) -> bool:
+        return True
+
+    # Private
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise QueueClosed("The queue was closed.")
+
+    def _configure(self, queue: str) -> None:
+        """Create a queue in the storage with the settings that this object was given."""
+        self.storage.configure(queue, self._settings)
+        self._configured.add(queue)
+
+    def _find(self, task_id: str) -> StoredTask | None:
+        self._check_open()
+        return self.storage.get([task_id])[0]
+
+    def _drop(self, task_id: str) -> None:
+        with self._lock:
+            self._held.pop(task_id, None)
+
+    def _settle(
+        self,
+        task_id: str,
+        worker_id: str | None,
+        outcome: Outcome,
+        *,
+        result: bytes | None = None,
+        error: bytes | None = None,
+        delay: float = 0.0,
+    ) -> bool:
+        self._check_open()
+        held = self._held.get(task_id)
+        if held is None or (worker_id is not None and worker_id != held.worker_id):
+            return False
+        settlement = Settlement(*_names(held.lease), outcome, result, error, delay)
+        counted = self.storage.settle([settlement])[0]
+        # Only now: if the storage could not be reached, the caller may try again.
+        self._drop(task_id)
+        return counted
+
+    def _bury_unreadable(self, lease: Lease, error: InvalidTask) -> None:
+        failure = encode_failure(Failure.of(error, lease.attempt))
+        self.storage.settle([Settlement(*_names(lease), Outcome.BURY, error=failure, reason="unreadable")])
+
+    def _tell_worker(self, stored: StoredTask) -> None:
+        if stored.worker_id is not None:
+            self.storage.command(stored.worker_id, Command(action="cancel", queue=stored.queue, task_id=stored.id))
+
+    def _each_dead(self, ids: Iterable[str] | None, queue: str | None, verb: Any) -> int:
+        self._check_open()
+        if ids is not None:
+            wanted = list(ids)
+            stored = [each for each in self.storage.get(wanted, queue) if each and each.status is TaskStatus.DEAD]
+            return self._by_queue(stored, verb)
+        done, cursor = 0, None
+        while True:
+            page = self.storage.find(TaskFilter(queue, TaskStatus.DEAD), cursor, _PAGE)
+            done += self._by_queue(page.tasks, verb)
+            cursor = page.cursor
+            if cursor is None:
+                return done
+
+    def _by_queue(self, tasks: Sequence[StoredTask], verb: Any) -> int:
+        grouped: dict[str, list[str]] = {}
+        for task in tasks:
+            grouped.setdefault(task.queue, []).append(task.id)
+        return sum(sum(verb(queue, ids)) for queue, ids in grouped.items())
+
+
+def _names(lease: Lease) -> tuple[str, str, int]:
+    return lease.queue, lease.id, lease.attempt
