@@ -1,0 +1,1 @@
+"""Tests of the repository itself: its tree, its documents, its packaging."""
