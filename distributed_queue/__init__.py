@@ -1,0 +1,56 @@
+"""DistributedQ: a task queue that starts with one command and no server, and grows without a change of code."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from distributed_queue.version import __version__
+
+if TYPE_CHECKING:
+    from distributed_queue.core.async_queue import AsyncQueue
+    from distributed_queue.core.hybrid_queue import HybridQueue, StorageBackend
+    from distributed_queue.core.lifecycle import TaskStatus
+    from distributed_queue.core.queue import PriorityQueue
+    from distributed_queue.core.retry import Backoff, RetryPolicy
+    from distributed_queue.core.task import Task
+    from distributed_queue.core.worker import Worker, WorkerConfig, WorkerPool, current_task
+
+_HOMES = {
+    "AsyncQueue": "core.async_queue",
+    "Backoff": "core.retry",
+    "HybridQueue": "core.hybrid_queue",
+    "PriorityQueue": "core.queue",
+    "RetryPolicy": "core.retry",
+    "StorageBackend": "core.hybrid_queue",
+    "Task": "core.task",
+    "TaskStatus": "core.lifecycle",
+    "Worker": "core.worker",
+    "WorkerConfig": "core.worker",
+    "WorkerPool": "core.worker",
+    "current_task": "core.worker",
+}
+
+__all__ = [
+    "AsyncQueue",
+    "Backoff",
+    "HybridQueue",
+    "PriorityQueue",
+    "RetryPolicy",
+    "StorageBackend",
+    "Task",
+    "TaskStatus",
+    "Worker",
+    "WorkerConfig",
+    "WorkerPool",
+    "__version__",
+    "current_task",
+]
+
+
+def __getattr__(name: str) -> object:
+    # Imported when first asked for: a program pays only for what it uses.
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

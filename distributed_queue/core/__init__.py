@@ -1,0 +1,1 @@
+"""What users program against, the storage port, and the pure rules."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from distributed_queue.core.lifecycle import WAITING, TaskStatus
+from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.payload import MAX_BODY_BYTES, encode_result
 from distributed_queue.core.registry import open_storage
 from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
@@ -29,21 +29,30 @@ from distributed_queue.core.storage import (
 )
 from distributed_queue.core.task import Failure, Task, encode_failure, from_claimed, from_stored, to_new_task
 from distributed_queue.core.watcher import FinishWatcher
-from distributed_queue.errors import ConfigurationError, InvalidTask, QueueClosed, QueueFull, ResultTimeout, TaskFailed
+from distributed_queue.errors import (
+    ConfigurationError,
+    InvalidTask,
+    QueueClosed,
+    QueueFull,
+    ResultTimeout,
+    TaskFailed,
+    TaskNotFound,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
     from distributed_queue.core.clock import Clock
     from distributed_queue.core.storage import QueueStats, StorageHealth, WorkerInfo
+    from distributed_queue.core.watcher import Callback
 
 DEFAULT_VISIBILITY_TIMEOUT = 300.0
-_LONGEST_WAIT = 10.0
+LONGEST_WAIT = 10.0
 """Seconds after which a blocked call looks again, whatever the storage says."""
-_FULL_PAUSES = (0.005, 0.1)
+FULL_PAUSES = (0.005, 0.1)
 """Shortest and longest pause, in seconds, between two tries to enqueue into a full queue."""
 _PAGE = 1000
 
@@ -148,7 +157,7 @@ class HybridQueue:
         """Store all of the tasks in one step, or none of them. As ``put``."""
         batch = list(tasks)
         end = None if timeout is None else time.monotonic() + timeout
-        pause, longest = _FULL_PAUSES
+        pause, longest = FULL_PAUSES
         while True:
             try:
                 self.enqueue(batch)
@@ -192,11 +201,11 @@ class HybridQueue:
                     self._held[claimed.id] = _Held(lease, task, worker)
                 return task
             else:
-                left = _LONGEST_WAIT if end is None else end - time.monotonic()
+                left = LONGEST_WAIT if end is None else end - time.monotonic()
                 if not block or left <= 0:
                     return None
-                due = _LONGEST_WAIT if claim.next_due is None else claim.next_due
-                self.storage.wait(queues, min(left, due, _LONGEST_WAIT))
+                due = LONGEST_WAIT if claim.next_due is None else claim.next_due
+                self.storage.wait(queues, min(left, due, LONGEST_WAIT))
 
     def mark_completed(self, task_id: str, worker_id: str | None = None, result: Any = None) -> bool:
         """Report success. False when this process does not hold the lease (any more). Raises ``InvalidResult``."""
@@ -238,9 +247,7 @@ class HybridQueue:
 
     def wait(self, task_id: str, timeout: float | None = None) -> Task:
         """The task once it is finished. Raises ``ResultTimeout`` or ``TaskNotFound``."""
-        stored = self._find(task_id)
-        queue = "default" if stored is None else stored.queue
-        finished = self._watcher.wait(queue, task_id, timeout)
+        finished = self._watcher.wait(self._queue_of(task_id), task_id, timeout)
         if finished is None:
             raise ResultTimeout(task_id, timeout or 0.0)
         return from_stored(finished)
@@ -250,9 +257,17 @@ class HybridQueue:
 
         Raises ``ResultTimeout``, ``TaskNotFound``, or ``TaskFailed`` where it ended without a result.
         """
-        task = self.wait(task_id, timeout)
+        return self.result_of(self.wait(task_id, timeout))
+
+    def watch(self, task_id: str, callback: Callback) -> Callable[[], None]:
+        """Call back once, from another thread, when the task is finished. See ``FinishWatcher.watch``."""
+        return self._watcher.watch(self._queue_of(task_id), task_id, callback)
+
+    @staticmethod
+    def result_of(task: Task) -> Any:
+        """The result of a finished task. Raises ``TaskFailed`` where it ended without one."""
         if task.status is not TaskStatus.COMPLETED:
-            raise TaskFailed(task_id, str(task.status), task.error or task.reason)
+            raise TaskFailed(task.task_id, str(task.status), task.error or task.reason)
         return task.result
 
     def find(
@@ -411,6 +426,13 @@ class HybridQueue:
     def _find(self, task_id: str) -> StoredTask | None:
         self._check_open()
         return self.storage.get([task_id])[0]
+
+    def _queue_of(self, task_id: str) -> str:
+        """The queue that a task is in. Raises ``TaskNotFound``."""
+        stored = self._find(task_id)
+        if stored is None:
+            raise TaskNotFound(task_id)
+        return stored.queue
 
     def _drop(self, task_id: str) -> None:
         with self._lock:

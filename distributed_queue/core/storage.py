@@ -384,7 +384,8 @@ class Storage(ABC):
         3. promotes up to ``SWEEP_LIMIT`` due tasks, in the order of ``(due, id)``;
         4. unless it is paused, takes ready tasks in order, as far as limit, rate and concurrency allow.
 
-        Every queue touched is trimmed to its retention, up to ``SWEEP_LIMIT`` tasks.
+        Where ready tasks remain that could be claimed now, the next waiter is woken; so a claim with ``limit`` 0 passes
+        on news for which there is no room. Every queue touched is trimmed to its retention, up to ``SWEEP_LIMIT`` tasks.
         """
 
     @abstractmethod

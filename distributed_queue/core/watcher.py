@@ -11,8 +11,7 @@ from distributed_queue.errors import DistributedQueueError, QueueClosed, TaskNot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from typing_extensions import TypeAlias
+    from typing import TypeAlias
 
     from distributed_queue.core.storage import Storage, StoredTask
 

@@ -1,0 +1,1 @@
+"""Storage engines: each implements the port, and none knows another."""

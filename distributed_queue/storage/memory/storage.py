@@ -314,6 +314,9 @@ class MemoryStorage(Storage):
             due_ms = queue.next_due_ms(now_ms)
             if due_ms is not None:
                 foreseen.append(due_ms)
+            if queue.claimable(now_ms):
+                # More than this one takes: the next waiter's turn.
+                self._waiting.notify(name)
         return Claim(claimed, min(foreseen) / SECOND_MS if foreseen else None)
 
     def _claimed(self, queue: MemoryQueue, entry: Entry) -> ClaimedTask:

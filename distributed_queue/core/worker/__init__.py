@@ -1,0 +1,19 @@
+"""Workers: they claim tasks, run handlers and report how it went.
+
+::
+
+    storage ◄──exchange── pump ──attempts──► slots (threads) │ event loop
+                           ▲                     │
+                           └────── mailbox ◄─────┘  ended attempts, news of work
+    storage ◄──extend, beat── keeper     leases, time limits, commands
+    storage ◄──wait────────── listener   news of work → mailbox
+
+``attempt`` is what they hand to each other; ``book`` knows all of them.
+"""
+
+from distributed_queue.core.worker.config import WorkerConfig
+from distributed_queue.core.worker.context import current_task
+from distributed_queue.core.worker.pool import WorkerPool
+from distributed_queue.core.worker.worker import Worker
+
+__all__ = ["Worker", "WorkerConfig", "WorkerPool", "current_task"]

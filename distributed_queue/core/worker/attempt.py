@@ -1,0 +1,140 @@
+"""One attempt at a task: what pump, slots, event loop and keeper hand to each other."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from distributed_queue.core.storage import Lease, Outcome, Settlement
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from distributed_queue.core.storage import ClaimedTask
+    from distributed_queue.errors import HandlerError
+
+_set_async_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_set_async_exception.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_NONE = ctypes.py_object()
+"""NULL: takes back an exception that has not been raised yet."""
+
+
+class State(IntEnum):
+    """How far an attempt is."""
+
+    WAITING = 0
+    RUNNING = 1
+    ENDED = 2
+
+
+class Attempt:
+    """A claimed task on its way through the worker. ``end`` and ``give_up`` race; exactly one of them wins."""
+
+    __slots__ = (
+        "_lock",
+        "_loop_task",
+        "_thread_id",
+        "claimed",
+        "interruption",
+        "lease_end",
+        "seconds",
+        "settlement",
+        "started",
+        "state",
+        "time_limit",
+    )
+
+    def __init__(self, claimed: ClaimedTask, lease_end: float) -> None:
+        self.claimed = claimed
+        self.lease_end = lease_end
+        """When the lease ends, on this process's monotonic clock; counted from before the claim was sent."""
+        self.state = State.WAITING
+        self.started = 0.0
+        self.seconds = 0.0
+        """How long the handler ran."""
+        self.time_limit: float | None = None
+        """When the handler has to be done, on the monotonic clock."""
+        self.interruption: type[HandlerError] | None = None
+        """Why the handler was told to stop."""
+        self.settlement: Settlement | None = None
+        """What to report; None after the end means that there is nothing to report."""
+        self._lock = threading.Lock()
+        self._thread_id: int | None = None
+        self._loop_task: asyncio.Task[Any] | None = None
+
+    @property
+    def lease(self) -> Lease:
+        """The lease that the attempt works under."""
+        return Lease(self.claimed.queue, self.claimed.id, self.claimed.attempt)
+
+    def begin(self, loop_task: asyncio.Task[Any] | None = None) -> bool:
+        """The handler is about to run, in this thread or in a task of the event loop. False if it must not any more."""
+        with self._lock:
+            if self.state is not State.WAITING:
+                return False
+            self.state = State.RUNNING
+            self.started = time.monotonic()
+            self._loop_task = loop_task
+            if loop_task is None:
+                self._thread_id = threading.get_ident()
+            return True
+
+    def end(self) -> bool:
+        """The handler is done; nothing will interrupt this thread any more. False if it was given up meanwhile."""
+        with self._lock:
+            if self._thread_id is not None and self.interruption is not None:
+                _set_async_exception(self._thread_id, _NONE)
+            self.seconds = time.monotonic() - self.started
+            ended = self.state is State.RUNNING
+            self.state = State.ENDED
+            return ended
+
+    def interrupt(self, reason: type[HandlerError]) -> bool:
+        """Tell a running handler to stop by raising ``reason`` in it. False if it does not run or was told before.
+
+        On the event loop it takes effect at the next ``await``, in a thread at the next bytecode: a call into C that
+        blocks is not interrupted.
+        """
+        with self._lock:
+            if self.state is not State.RUNNING or self.interruption is not None:
+                return False
+            self.interruption = reason
+            if self._loop_task is not None:
+                self._loop_task.get_loop().call_soon_threadsafe(self._loop_task.cancel)
+            elif self._thread_id is not None:
+                _set_async_exception(self._thread_id, reason)
+            return True
+
+    def give_up(self, settlement: Settlement | None) -> bool:
+        """End the attempt without its handler, whose outcome will not count. False if it has ended."""
+        with self._lock:
+            if self.state is State.ENDED:
+                return False
+            self.state = State.ENDED
+            self.settlement = settlement
+            return True
+
+    def withdraw(self) -> bool:
+        """Give the task back if its handler has not begun."""
+        with self._lock:
+            if self.state is not State.WAITING:
+                return False
+            self.state = State.ENDED
+            self.settlement = self.report(Outcome.RELEASE)
+            return True
+
+    def report(
+        self,
+        outcome: Outcome,
+        *,
+        result: bytes | None = None,
+        error: bytes | None = None,
+        delay: float = 0.0,
+        reason: str | None = None,
+    ) -> Settlement:
+        """A settlement of this attempt."""
+        claimed = self.claimed
+        return Settlement(claimed.queue, claimed.id, claimed.attempt, outcome, result, error, delay, reason)

@@ -1,0 +1,67 @@
+"""What a worker can be told when it is made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from distributed_queue.core.storage import check_queue_name
+from distributed_queue.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from distributed_queue.core.task import Task
+
+LEASE_SECONDS = 30.0
+_NAME = re.compile(r"[A-Za-z0-9._:@-]{1,100}")
+
+
+@dataclass
+class WorkerConfig:
+    """A worker's name, size and manners. Raises ``ConfigurationError`` for values that make no sense."""
+
+    name: str = "worker-1"
+    """Shown to operators; letters, digits and ``. _ : @ -``, up to 100. Need not be unique."""
+    max_workers: int = 10
+    """Handlers that run at the same time."""
+    poll_interval: float = 0.1
+    """Seconds before the storage is asked again after it could not be reached; doubles up to 2 s, with jitter.
+
+    Work is not polled for: the storage wakes the worker."""
+    shutdown_timeout: float = 30.0
+    """Seconds that running handlers get to finish when the worker stops; then their tasks are given back."""
+    error_handler: Callable[[Task, BaseException], object] | None = None
+    """Called for each failed attempt, in the handler's thread. What it raises is logged."""
+    queues: Sequence[str] | None = None
+    """Queues to take from, the preferred ones first; None means all there are, in turn."""
+    lease_seconds: float | None = None
+    """Length of a lease, renewed while the handler runs. None means 30 s, or the queue's visibility timeout if that is
+    shorter. It is how long a killed worker's tasks are out of reach."""
+    stuck_seconds: float = 5.0
+    """How long a handler in a thread may ignore that it was told to stop, before it is given up and its slot replaced."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise ConfigurationError(
+                f"{self.name!r:.120} is not a worker name: use letters, digits and . _ : @ -, up to 100"
+            )
+        check_slots(self.max_workers)
+        for field, lowest in (("poll_interval", 0.001), ("shutdown_timeout", 0.0), ("stuck_seconds", 0.0)):
+            if not lowest <= getattr(self, field) <= 1e6:  # noqa: PLR2004 - any bound that rules out nonsense
+                raise ConfigurationError(f"{field} is {getattr(self, field)!r}; it is from {lowest:g} s to 1,000,000 s")
+        if self.lease_seconds is not None and not 0.1 <= self.lease_seconds <= 86_400:  # noqa: PLR2004
+            raise ConfigurationError(f"lease_seconds is {self.lease_seconds!r}; it is from 0.1 s to a day")
+        if self.queues is not None:
+            self.queues = tuple(check_queue_name(name) for name in self.queues)
+            if not self.queues:
+                raise ConfigurationError("queues is empty; name at least one, or give None for all")
+
+
+def check_slots(max_workers: int) -> int:
+    """Return the number, or raise ``ConfigurationError``."""
+    highest = 10_000
+    if type(max_workers) is not int or not 1 <= max_workers <= highest:
+        raise ConfigurationError(f"max_workers is {max_workers!r:.50}; it is a whole number from 1 to {highest:,}")
+    return max_workers

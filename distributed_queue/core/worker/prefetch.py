@@ -1,0 +1,39 @@
+"""How many tasks a worker may hold beyond those it runs: a pure rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HORIZON_SECONDS = 0.05
+"""Tasks held in advance are at most this much work."""
+MAX_PREFETCH = 512
+_WEIGHT = 0.2
+
+
+@dataclass
+class Pace:
+    """Running averages of what the worker sees, exponentially weighted."""
+
+    handler_seconds: float | None = None
+    """How long a handler runs."""
+    exchange_seconds: float = 0.0
+    """How long an exchange takes."""
+    settled_per_second: float = 0.0
+
+    def observe_exchange(self, seconds: float, settled: int, since_last: float) -> None:
+        """Note an exchange, and how many attempts it settled in the time since the one before."""
+        self.exchange_seconds += _WEIGHT * (seconds - self.exchange_seconds)
+        if settled:
+            rate = settled / max(since_last, 1e-6)
+            self.settled_per_second += _WEIGHT * (rate - self.settled_per_second)
+
+    def observe_handlers(self, mean_seconds: float) -> None:
+        """Note how long a batch of handlers took, each."""
+        before = mean_seconds if self.handler_seconds is None else self.handler_seconds
+        self.handler_seconds = before + _WEIGHT * (mean_seconds - before)
+
+    def prefetch(self) -> int:
+        """None at all unless handlers are so short that the round trip dominates; then a bounded time's worth."""
+        if self.handler_seconds is None or self.handler_seconds > self.exchange_seconds:
+            return 0
+        return min(MAX_PREFETCH, int(self.settled_per_second * HORIZON_SECONDS))

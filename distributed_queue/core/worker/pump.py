@@ -1,0 +1,275 @@
+"""The worker's conversation with the storage: one thread, one exchange at a time."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from distributed_queue.core.storage import ClaimRequest, Outcome
+from distributed_queue.core.worker.attempt import Attempt
+from distributed_queue.core.worker.prefetch import Pace
+from distributed_queue.errors import DistributedQueueError, QueueClosed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from distributed_queue.core.storage import Exchange, Settlement, Storage
+    from distributed_queue.core.worker.book import AttemptBook
+    from distributed_queue.core.worker.listener import Listener
+
+logger = logging.getLogger("distributed_queue.worker")
+
+_LONGEST_IDLE_SECONDS = 10.0
+"""After this long without news an idle worker claims all the same."""
+_LONGEST_BACKOFF_SECONDS = 2.0
+_FEW_QUEUES = 16
+"""Up to so many queues are all asked with every claim."""
+_MANY_QUEUES_PAUSE = 1.0
+"""With more of them, all are asked this often, in seconds, and those with news at once."""
+_GIVE_UP_SECONDS = 5.0
+"""How long a stopping worker tries to report outcomes to a storage that does not answer."""
+_GOOD = frozenset({Outcome.COMPLETE})
+_BAD = frozenset({Outcome.RETRY, Outcome.BURY})
+
+
+class Pump(threading.Thread):
+    """Takes what is in its mailbox (ended attempts, news of work, nudges), makes one exchange of it, hands tasks on."""
+
+    def __init__(  # noqa: PLR0913 - the parts it connects
+        self,
+        name: str,
+        storage: Storage,
+        worker_id: str,
+        book: AttemptBook,
+        listener: Listener,
+        start_attempts: Callable[[Sequence[Attempt]], None],
+        *,
+        lease_seconds: float,
+        max_workers: int,
+        queues: tuple[str, ...] | None,
+        first_backoff: float,
+    ) -> None:
+        super().__init__(name=f"dq-{name}-pump", daemon=True)
+        self._storage = storage
+        self._worker_id = worker_id
+        self._book = book
+        self._listener = listener
+        self._start_attempts = start_attempts
+        self._lease_seconds = lease_seconds
+        self._in_order = queues is not None
+        self._queues = queues or ()
+        self._turn = 0
+        self._mailbox: SimpleQueue[Attempt | tuple[str, ...] | None] = SimpleQueue()
+        self._unreported: list[Attempt] = []
+        self._hot: set[str] = set()
+        self._claim_at = 0.0
+        """When to claim again without news, on the monotonic clock."""
+        self._first_backoff = first_backoff
+        self._backoff = 0.0
+        self._retry_at = 0.0
+        self._last_exchange = time.monotonic()
+        self._finishing_at: float | None = None
+        self.max_workers = max_workers
+        self.paused = False
+        self.draining = False
+        self.pace = Pace()
+        self.claimed_at = time.monotonic()
+        """When a claim was last answered, on the monotonic clock."""
+        self.completed = self.failed = self.lost = 0
+
+    # Called by other threads
+
+    def ended(self, attempt: Attempt) -> None:
+        """An attempt is over; its settlement is to be reported."""
+        self._mailbox.put(attempt)
+
+    def arrived(self, queues: tuple[str, ...]) -> None:
+        """There may be work in these queues."""
+        self._mailbox.put(queues)
+
+    def nudge(self) -> None:
+        """Something about the worker changed: look, and claim."""
+        self._mailbox.put(None)
+
+    def offer_queues(self, queues: tuple[str, ...]) -> None:
+        """These queues exist; a worker that takes from all notices new ones."""
+        if not self._in_order and queues != self._queues:
+            self._queues = queues
+            self._storage.wake()
+            self.nudge()
+
+    def finish(self) -> None:
+        """Report what there is to report, then end."""
+        self._finishing_at = time.monotonic()
+        self.draining = True
+        self.nudge()
+
+    # The loop
+
+    def run(self) -> None:
+        while not self._over():
+            self._collect()
+            if self._unreported or self._wants_claim():
+                self._exchange()
+
+    def _over(self) -> bool:
+        if self._finishing_at is None:
+            return False
+        if self._unreported and time.monotonic() > self._finishing_at + _GIVE_UP_SECONDS:
+            logger.error("%d outcomes could not be reported; their tasks run again", len(self._unreported))
+            return True
+        return not self._unreported and self._mailbox.empty()
+
+    def _collect(self) -> None:
+        """Wait until there is something to do, then take all that is in the mailbox."""
+        mailbox = self._mailbox
+        try:
+            message = mailbox.get(timeout=self._idle_seconds())
+        except Empty:
+            return
+        while True:
+            if isinstance(message, Attempt):
+                self._unreported.append(message)
+            elif message is None:
+                self._claim_at = 0.0
+            else:
+                self._hot.update(message)
+                self._claim_at = 0.0
+            try:
+                message = mailbox.get_nowait()
+            except Empty:
+                return
+
+    def _idle_seconds(self) -> float:
+        now = time.monotonic()
+        if self._unreported:
+            wake_at = self._retry_at
+        elif self.paused or self.draining or self._room() <= 0:
+            return _LONGEST_IDLE_SECONDS
+        else:
+            wake_at = max(self._claim_at, self._retry_at)
+        return min(_LONGEST_IDLE_SECONDS, max(0.0, wake_at - now))
+
+    def _room(self) -> int:
+        return self.max_workers + self.pace.prefetch() - len(self._book)
+
+    def _wants_claim(self) -> bool:
+        if self.paused or self.draining or time.monotonic() < self._retry_at:
+            return False
+        # News that there is no room for is passed on, by a claim of none: another worker may be waiting.
+        return bool(self._hot) or (self._room() > 0 and time.monotonic() >= self._claim_at)
+
+    def _exchange(self) -> None:
+        started = time.monotonic()
+        if started < self._retry_at and self._finishing_at is None:
+            return
+        reported, settlements = self._split()
+        request = self._request(len(reported))
+        if not settlements and request is None:
+            return
+        try:
+            answer = self._storage.exchange(settlements, request)
+        except QueueClosed:
+            self._unreported.clear()
+            self._finishing_at = started
+            return
+        except DistributedQueueError as error:
+            self._back_off(error)
+            return
+        except Exception:
+            logger.exception("the worker's exchange with the storage failed")
+            self._back_off(None)
+            return
+        if self._backoff:
+            logger.warning("the storage at %s is back", self._storage.url)
+            self._backoff = 0.0
+        self._observe(started, reported)
+        self._account(reported, answer)
+        if request is not None:
+            self._take(request, answer, started)
+
+    def _split(self) -> tuple[list[Attempt], list[Settlement]]:
+        """The attempts to report with their settlements; those with nothing to report are struck out at once."""
+        if not self._unreported:
+            return [], []
+        reported = [attempt for attempt in self._unreported if attempt.settlement is not None]
+        if len(reported) < len(self._unreported):
+            self._book.discard([attempt for attempt in self._unreported if attempt.settlement is None])
+            self.lost += len(self._unreported) - len(reported)
+            self._unreported = reported
+        return reported, [attempt.settlement for attempt in reported if attempt.settlement is not None]
+
+    def _request(self, settling: int) -> ClaimRequest | None:
+        if self.paused or self.draining or not self._queues:
+            return None
+        room = self._room() + settling
+        if room <= 0 and not self._hot:
+            return None
+        return ClaimRequest(self._asked(), self._worker_id, max(0, room), self._lease_seconds)
+
+    def _asked(self) -> tuple[str, ...]:
+        """The queues to claim from: in the order that was given, or all in turn."""
+        queues = self._queues
+        if self._in_order:
+            return queues
+        if len(queues) > _FEW_QUEUES and time.monotonic() < self._claim_at:
+            asked = self._hot | {attempt.claimed.queue for attempt in self._unreported}
+            return tuple(sorted(asked)) or queues
+        self._turn = (self._turn + 1) % len(queues)
+        return queues[self._turn :] + queues[: self._turn]
+
+    def _observe(self, started: float, reported: Sequence[Attempt]) -> None:
+        now = time.monotonic()
+        self.pace.observe_exchange(now - started, len(reported), now - self._last_exchange)
+        self._last_exchange = now
+
+    def _account(self, reported: list[Attempt], answer: Exchange) -> None:
+        if not reported:
+            return
+        self._unreported = []
+        self._book.discard(reported)
+        for attempt, counted in zip(reported, answer.settled, strict=True):
+            settlement = attempt.settlement
+            if not counted:
+                self.lost += 1
+                logger.warning(
+                    "the outcome of task %s, attempt %d, did not count: its lease had ended",
+                    attempt.claimed.id,
+                    attempt.claimed.attempt,
+                )
+            elif settlement is not None and settlement.outcome in _GOOD:
+                self.completed += 1
+            elif settlement is not None and settlement.outcome in _BAD:
+                self.failed += 1
+        seconds = sum(attempt.seconds for attempt in reported) / len(reported)
+        self.pace.observe_handlers(seconds)
+
+    def _take(self, request: ClaimRequest, answer: Exchange, started: float) -> None:
+        self.claimed_at = time.monotonic()
+        self._hot.difference_update(request.queues)
+        claim = answer.claim
+        if claim.tasks:
+            lease_end = started + request.lease_seconds
+            attempts = [Attempt(claimed, lease_end) for claimed in claim.tasks]
+            self._book.add(attempts)
+            self._start_attempts(attempts)
+        if len(claim.tasks) >= request.limit > 0 or claim.next_due == 0.0:
+            self._claim_at = 0.0
+            return
+        idle = _LONGEST_IDLE_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311 - jitter, not a secret
+        if len(self._queues) > _FEW_QUEUES and not self._in_order:
+            idle = _MANY_QUEUES_PAUSE
+        self._claim_at = self.claimed_at + min(idle, idle if claim.next_due is None else claim.next_due)
+        if request.limit > len(claim.tasks):
+            self._listener.arm(self._queues)
+
+    def _back_off(self, error: DistributedQueueError | None) -> None:
+        if not self._backoff and error is not None:
+            logger.warning("%s; the worker goes on trying", error)
+        self._backoff = min(_LONGEST_BACKOFF_SECONDS, self._backoff * 2 or self._first_backoff)
+        self._retry_at = time.monotonic() + self._backoff * random.uniform(0.5, 1.0)  # noqa: S311
+        self._claim_at = 0.0

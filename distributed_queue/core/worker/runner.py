@@ -1,0 +1,168 @@
+"""Running a handler, and turning how it ended into a settlement."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from distributed_queue.core.payload import encode_result
+from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
+from distributed_queue.core.storage import Outcome, Settlement
+from distributed_queue.core.task import Failure, Task, encode_failure, from_claimed
+from distributed_queue.core.worker.context import running_task
+from distributed_queue.errors import InvalidResult, InvalidTask, LeaseLost, TaskCancelled, UnknownTaskType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distributed_queue.core.worker.attempt import Attempt
+    from distributed_queue.core.worker.handlers import Handler, HandlerTable
+
+logger = logging.getLogger("distributed_queue.worker")
+
+
+class Runner:
+    """Runs attempts in the calling thread or on the event loop; ``ended`` receives each attempt when it is over."""
+
+    def __init__(
+        self,
+        handlers: HandlerTable,
+        error_handler: Callable[[Task, BaseException], object] | None,
+        ended: Callable[[Attempt], None],
+        limited: Callable[[], None],
+        result_limit_bytes: int,
+    ) -> None:
+        self._handlers = handlers
+        self._error_handler = error_handler
+        self._ended = ended
+        self._limited = limited
+        """Called when an attempt with a time limit has begun."""
+        self._result_limit_bytes = result_limit_bytes
+
+    def is_async(self, attempt: Attempt) -> bool:
+        """Whether the attempt's handler has to run on the event loop."""
+        try:
+            return self._handlers.find(from_claimed(attempt.claimed).type).is_async
+        except (InvalidTask, UnknownTaskType):
+            return False
+
+    def run(self, attempt: Attempt) -> None:
+        """Run a ``def`` handler here."""
+        if not attempt.begin():
+            return
+        task: Task | None = None
+        handler: Handler | None = None
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            try:
+                task, handler = self._prepare(attempt)
+                token = running_task.set(task)
+                try:
+                    result = handler.function(task.data)
+                finally:
+                    running_task.reset(token)
+            except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
+                error = raised
+            counts = attempt.end()
+        except BaseException as late:  # noqa: BLE001 - an interruption that struck while the handler was returning
+            error = late
+            counts = attempt.end()
+        if counts:
+            self._conclude(attempt, task, handler, result, error)
+
+    async def run_async(self, attempt: Attempt) -> None:
+        """Run an ``async def`` handler in the current task of the event loop."""
+        if not attempt.begin(asyncio.current_task()):
+            return
+        task: Task | None = None
+        handler: Handler | None = None
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            task, handler = self._prepare(attempt)
+            running_task.set(task)
+            result = await handler.function(task.data)
+        except asyncio.CancelledError as cancelled:
+            error = cancelled if attempt.interruption is None else attempt.interruption()
+        except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
+            error = raised
+        if attempt.end():
+            self._conclude(attempt, task, handler, result, error)
+
+    def failure(self, attempt: Attempt, error: BaseException) -> Settlement:
+        """The settlement of an attempt that failed with ``error`` outside of its handler."""
+        try:
+            task, handler = self._prepare(attempt)
+        except (InvalidTask, UnknownTaskType):
+            task, handler = None, None
+        return self._failed(attempt, task, handler, error)
+
+    def _prepare(self, attempt: Attempt) -> tuple[Task, Handler]:
+        task = from_claimed(attempt.claimed)
+        handler = self._handlers.find(task.type)
+        timeout = handler.timeout if task.timeout is None else task.timeout
+        if timeout is not None:
+            attempt.time_limit = time.monotonic() + timeout
+            self._limited()
+        return task, handler
+
+    def _conclude(
+        self, attempt: Attempt, task: Task | None, handler: Handler | None, result: Any, error: BaseException | None
+    ) -> None:
+        if error is None:
+            try:
+                encoded = None if result is None else encode_result(result, self._result_limit_bytes)
+                attempt.settlement = attempt.report(Outcome.COMPLETE, result=encoded)
+            except InvalidResult as invalid:
+                attempt.settlement = self._failed(attempt, task, handler, invalid)
+        elif attempt.interruption is LeaseLost and isinstance(error, LeaseLost):
+            attempt.settlement = None
+        elif attempt.interruption is TaskCancelled and isinstance(error, TaskCancelled):
+            attempt.settlement = attempt.report(Outcome.CANCEL)
+        else:
+            attempt.settlement = self._failed(attempt, task, handler, error)
+        self._ended(attempt)
+
+    def _failed(self, attempt: Attempt, task: Task | None, handler: Handler | None, error: BaseException) -> Settlement:
+        claimed = attempt.claimed
+        encoded = encode_failure(Failure.of(error, claimed.attempt, _traceback(error)))
+        if task is None and isinstance(error, InvalidTask):
+            logger.error("task %s cannot be read and is dead: %s", claimed.id, error)
+            return attempt.report(Outcome.BURY, error=encoded, reason="unreadable")
+        if task is None:
+            task = from_claimed(claimed)
+        if self._error_handler is not None:
+            self._tell(self._error_handler, task, error)
+        policy = task.retry or (handler.retry if handler else None) or DEFAULT_RETRY
+        delay = next_delay(policy, claimed.failures + 1, task.max_retries)
+        summary = f"{type(error).__name__}: {error}"[:500]
+        if isinstance(error, InvalidResult):
+            # The work was done: to do it again would give the same result.
+            logger.error("task %s (%s) is dead: %s", task.task_id, task.type, summary)
+            return attempt.report(Outcome.BURY, error=encoded, reason=error.code)
+        if delay is None:
+            logger.error("task %s (%s) failed and is dead: %s", task.task_id, task.type, summary)
+            return attempt.report(Outcome.BURY, error=encoded)
+        logger.warning("task %s (%s) failed, next try in %.1f s: %s", task.task_id, task.type, delay, summary)
+        return attempt.report(Outcome.RETRY, error=encoded, delay=delay)
+
+    def _tell(self, error_handler: Callable[[Task, BaseException], object], task: Task, error: BaseException) -> None:
+        try:
+            contextvars.copy_context().run(error_handler, task, error)
+        except Exception:
+            logger.exception("the error handler failed for task %s", task.task_id)
+
+
+def _traceback(error: BaseException) -> str | None:
+    """The traceback from the handler's frame on; this module's own frames say nothing."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    if frames is None:
+        return None
+    return "".join(traceback.format_exception(type(error), error, frames))

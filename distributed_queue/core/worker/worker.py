@@ -1,0 +1,309 @@
+"""The worker as programs use it: it puts the parts together, starts and stops them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from distributed_queue.core.clock import SystemClock
+from distributed_queue.core.ids import new_task_id
+from distributed_queue.core.storage import Outcome
+from distributed_queue.core.worker.book import AttemptBook
+from distributed_queue.core.worker.config import LEASE_SECONDS, WorkerConfig, check_slots
+from distributed_queue.core.worker.event_loop import HandlerLoop
+from distributed_queue.core.worker.handlers import HandlerTable
+from distributed_queue.core.worker.keeper import Keeper, identity
+from distributed_queue.core.worker.listener import Listener
+from distributed_queue.core.worker.pump import Pump
+from distributed_queue.core.worker.runner import Runner
+from distributed_queue.core.worker.slots import Slots
+from distributed_queue.errors import DistributedQueueError, LeaseLost, TaskCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.core.retry import RetryPolicy
+    from distributed_queue.core.storage import Command, WorkerInfo
+    from distributed_queue.core.worker.attempt import Attempt
+
+logger = logging.getLogger("distributed_queue.worker")
+
+_SILENT_SECONDS = 30.0
+"""A worker with room that has not claimed for this long is not well."""
+_JOIN_SECONDS = 10.0
+
+
+class Worker:
+    """Runs handlers for the tasks of a queue, in this process. It can be started again after it was stopped."""
+
+    def __init__(self, queue: HybridQueue, config: WorkerConfig | None = None) -> None:
+        self.queue = queue
+        self.config = config or WorkerConfig()
+        self._handlers = HandlerTable()
+        self._lock = threading.Lock()
+        self._parts: _Parts | None = None
+        self._stopped = threading.Event()
+        self._stopped.set()
+        self._paused = False
+        self.worker_id = ""
+        """Unique to each start; empty before the first."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the worker was started and has not begun to stop."""
+        parts = self._parts
+        return parts is not None and not parts.pump.draining
+
+    @property
+    def handlers(self) -> dict[str, Callable[[Any], Any]]:
+        """Task type to function."""
+        return self._handlers.functions()
+
+    def register_handler(
+        self,
+        task_type: str,
+        function: Callable[[Any], Any],
+        *,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        """Let ``function(data)`` run tasks of this type. ``def`` runs in a thread, ``async def`` on the event loop.
+
+        What it returns is the task's result and has to be JSON-compatible. ``retry`` and ``timeout`` (seconds) apply to
+        tasks that have none of their own.
+        """
+        self._handlers.register(task_type, function, retry, timeout)
+
+    def start(self) -> None:
+        """Start to work. Does nothing if the worker runs."""
+        with self._lock:
+            if self._parts is not None:
+                return
+            self.queue.health()
+            self.worker_id = f"{self.config.name}-{new_task_id()}"
+            self._stopped.clear()
+            self._parts = _Parts(self, self._handlers, paused=self._paused)
+            self._parts.start()
+
+    def stop(self, wait: bool = True, timeout: float | None = None) -> None:
+        """Take no more tasks, let handlers finish within ``timeout`` (None: ``shutdown_timeout``), give back the rest.
+
+        What is given back has not used up an attempt. ``wait=False`` returns at once and stops in the background.
+        """
+        with self._lock:
+            parts = self._parts
+            if parts is None or parts.stopping:
+                parts = None
+            else:
+                parts.stopping = True
+        if parts is not None:
+            patience = self.config.shutdown_timeout if timeout is None else timeout
+            stopper = threading.Thread(target=self._stop, args=(parts, patience), name=f"dq-{self.config.name}-stop")
+            stopper.start()
+        if wait:
+            self._stopped.wait()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until the worker has stopped; False when the time is over."""
+        return self._stopped.wait(timeout)
+
+    def pause(self) -> None:
+        """Claim nothing more for now; what runs goes on."""
+        self._set_paused(paused=True)
+
+    def resume(self) -> None:
+        """Undo ``pause``."""
+        self._set_paused(paused=False)
+
+    def scale(self, max_workers: int) -> None:
+        """Change how many handlers may run at the same time. Fewer: those that run too many finish first."""
+        self.config.max_workers = check_slots(max_workers)
+        parts = self._parts
+        if parts is not None:
+            parts.pump.max_workers = max_workers
+            parts.slots.resize(max_workers)
+            parts.pump.nudge()
+
+    def is_claiming(self) -> bool:
+        """Whether the worker does its work: it runs, and has claimed lately unless it is paused or all slots are busy."""
+        parts = self._parts
+        if parts is None or parts.pump.draining or not parts.pump.is_alive():
+            return False
+        busy = len(parts.book) >= parts.pump.max_workers
+        return busy or self._paused or time.monotonic() - parts.pump.claimed_at < _SILENT_SECONDS
+
+    def get_stats(self) -> dict[str, Any]:
+        """Figures of this start of the worker."""
+        parts = self._parts
+        pump = parts.pump if parts else None
+        return {
+            "id": self.worker_id,
+            "name": self.config.name,
+            "running": self.running,
+            "state": "stopped" if pump is None else "draining" if pump.draining else "running",
+            "paused": self._paused,
+            "active_tasks": len(parts.book.running()) if parts else 0,
+            "max_workers": self.config.max_workers,
+            "handlers": sorted(self.handlers),
+            "queues": None if self.config.queues is None else list(self.config.queues),
+            "processed": pump.completed if pump else 0,
+            "failed": pump.failed if pump else 0,
+            "lost": pump.lost if pump else 0,
+        }
+
+    def _set_paused(self, *, paused: bool) -> None:
+        self._paused = paused
+        parts = self._parts
+        if parts is not None:
+            parts.pump.paused = paused
+            parts.pump.nudge()
+
+    def _stop(self, parts: _Parts, patience: float) -> None:
+        try:
+            parts.stop(patience)
+        finally:
+            with self._lock:
+                self._parts = None
+            self._stopped.set()
+
+
+class _Parts:
+    """One start of a worker: its threads, wired."""
+
+    def __init__(self, worker: Worker, handlers: HandlerTable, *, paused: bool) -> None:
+        config, queue = worker.config, worker.queue
+        storage = queue.storage
+        name = config.name
+        lease_seconds = config.lease_seconds or min(LEASE_SECONDS, queue.visibility_timeout)
+        self.stopping = False
+        self._worker = worker
+        self._storage = storage
+        self._identity = identity(name, worker.worker_id)
+        self._handlers = handlers
+        self.book = AttemptBook()
+        self.listener = Listener(name, storage, self._arrived)
+        self.pump = Pump(
+            name,
+            storage,
+            worker.worker_id,
+            self.book,
+            self.listener,
+            self._start_attempts,
+            lease_seconds=lease_seconds,
+            max_workers=config.max_workers,
+            queues=None if config.queues is None else tuple(config.queues),
+            first_backoff=config.poll_interval,
+        )
+        self.pump.paused = paused
+        self.keeper = Keeper(
+            name,
+            storage,
+            self.book,
+            lease_seconds=lease_seconds,
+            stuck_seconds=config.stuck_seconds,
+            describe=self._describe,
+            obey=self._obey,
+            queues_seen=self.pump.offer_queues,
+            stuck=self._give_up,
+        )
+        self.runner = Runner(handlers, config.error_handler, self.pump.ended, self.keeper.limited, queue.max_body_bytes)
+        self.slots = Slots(name, config.max_workers, self.runner.run)
+        self.loop = HandlerLoop(name, self.runner.run_async)
+
+    def start(self) -> None:
+        """Register, then start the threads."""
+        self.keeper.beat()
+        self.listener.start()
+        self.keeper.start()
+        self.pump.start()
+
+    def stop(self, patience: float) -> None:
+        """Drain; then give back what is left, and end the threads."""
+        self.pump.draining = True
+        self.listener.disarm()
+        self.pump.nudge()
+        for attempt in self.book.all():
+            if attempt.withdraw():
+                self.pump.ended(attempt)
+        if not self.book.wait_empty(patience):
+            self._give_back()
+        self.pump.finish()
+        self.pump.join(_JOIN_SECONDS)
+        self.keeper.stop()
+        self.listener.stop()
+        self.keeper.join(_JOIN_SECONDS)
+        self.listener.join(_JOIN_SECONDS)
+        self.slots.close()
+        self.loop.close()
+        self._say_goodbye()
+
+    def _arrived(self, queues: tuple[str, ...]) -> None:
+        self.pump.arrived(queues)
+
+    def _start_attempts(self, attempts: Sequence[Attempt]) -> None:
+        if self._handlers.any_async:
+            on_loop = [attempt for attempt in attempts if self.runner.is_async(attempt)]
+            if on_loop:
+                self.loop.submit(on_loop)
+                chosen = set(on_loop)
+                attempts = [attempt for attempt in attempts if attempt not in chosen]
+        if attempts:
+            self.slots.submit(attempts, len(self.book))
+
+    def _give_back(self) -> None:
+        """Release what still runs: its handlers are told to stop, and their outcomes will not count."""
+        for attempt in self.book.all():
+            attempt.interrupt(LeaseLost)
+            if attempt.give_up(attempt.report(Outcome.RELEASE)):
+                logger.warning("task %s did not finish in time and is given back", attempt.claimed.id)
+                self.pump.ended(attempt)
+
+    def _give_up(self, attempt: Attempt, reason: type[Exception]) -> None:
+        """A handler does not react: settle without it, and put another thread in its place."""
+        settlement = None
+        if reason is TaskCancelled:
+            settlement = attempt.report(Outcome.CANCEL)
+        elif reason is not LeaseLost:
+            settlement = self.runner.failure(attempt, reason())
+        if attempt.give_up(settlement):
+            logger.error("task %s is stuck in its handler; its slot is replaced", attempt.claimed.id)
+            self.slots.replace(attempt)
+            self.pump.ended(attempt)
+
+    def _describe(self) -> WorkerInfo:
+        pump = self.pump
+        return msgspec.structs.replace(
+            self._identity,
+            queues=tuple(self._worker.config.queues or ()),
+            max_workers=pump.max_workers,
+            active_tasks=len(self.book.running()),
+            paused=pump.paused,
+            state="draining" if pump.draining else "running",
+            processed=pump.completed,
+            failed=pump.failed,
+            claimed_at=SystemClock().now() - (time.monotonic() - pump.claimed_at),
+        )
+
+    def _obey(self, command: Command) -> None:
+        logger.info("worker %s was told to %s", self._identity.name, command.action)
+        if command.action == "pause":
+            self._worker.pause()
+        elif command.action == "resume":
+            self._worker.resume()
+        elif command.action == "scale" and command.max_workers is not None:
+            self._worker.scale(command.max_workers)
+        elif command.action == "stop":
+            self._worker.stop(wait=False)
+        elif command.action == "cancel" and command.task_id is not None:
+            self.keeper.cancel(command.task_id)
+
+    def _say_goodbye(self) -> None:
+        try:
+            self._storage.beat(msgspec.structs.replace(self._describe(), state="stopped", active_tasks=0))
+        except DistributedQueueError as error:
+            logger.debug("the worker's last beat: %s", error)
