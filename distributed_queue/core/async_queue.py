@@ -1,7 +1,7 @@
 """The queue for asyncio programs: the same engine, with what coroutines ask for collected into batches.
 
-Coroutines that submit or settle during one turn of the event loop are handed over together to one I/O thread, which makes one
-batch of them (group commit); while it is at it, the next batch collects. Under load this is faster than a call each.
+What coroutines submit during one turn of the event loop is handed over together to one I/O thread, which makes one
+batch of it (group commit); while it is at it, the next batch collects. Under load this is faster than a call each.
 """
 
 from __future__ import annotations

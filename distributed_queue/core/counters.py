@@ -15,7 +15,7 @@ BUCKET_BOUNDS_MS = (
 """Upper bounds of the histogram buckets; one more bucket holds what is above the last."""
 
 MAX_TYPES = 200
-"""Task types counted apart per queue; further ones are counted as ``OTHER_TYPE``, so that no client can grow the set."""
+"""Task types counted apart per queue. Further ones count as ``OTHER_TYPE``, so that no client can grow the set."""
 OTHER_TYPE = "other"
 
 ENQUEUED = "enqueued"

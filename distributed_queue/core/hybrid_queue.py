@@ -6,32 +6,27 @@ import os
 import threading
 import time
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from distributed_queue.core.held import HeldLeases
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.payload import MAX_BODY_BYTES, encode_result
+from distributed_queue.core.payload import MAX_BODY_BYTES
 from distributed_queue.core.registry import open_storage
-from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
 from distributed_queue.core.storage import (
     ClaimRequest,
     Command,
-    Lease,
-    LeaseState,
-    Outcome,
     QueueConfig,
-    Settlement,
     Storage,
     StoredTask,
     TaskFilter,
     check_queue_name,
 )
-from distributed_queue.core.task import Failure, Task, encode_failure, from_claimed, from_stored, to_new_task
+from distributed_queue.core.task import Task, from_stored, to_new_task
 from distributed_queue.core.watcher import FinishWatcher
 from distributed_queue.errors import (
     ConfigurationError,
-    InvalidTask,
     QueueClosed,
     QueueFull,
     ResultTimeout,
@@ -50,8 +45,8 @@ if TYPE_CHECKING:
     from distributed_queue.core.watcher import Callback
 
 DEFAULT_VISIBILITY_TIMEOUT = 300.0
-LONGEST_WAIT = 10.0
-"""Seconds after which a blocked call looks again, whatever the storage says."""
+LONGEST_WAIT = 2.0
+"""Seconds after which a blocked call looks again, whatever the storage says: for queues that are new, say."""
 FULL_PAUSES = (0.005, 0.1)
 """Shortest and longest pause, in seconds, between two tries to enqueue into a full queue."""
 _PAGE = 1000
@@ -83,14 +78,6 @@ class TaskPage(list[Task]):
         self.cursor = cursor
 
 
-class _Held(NamedTuple):
-    """A lease that ``get`` opened."""
-
-    lease: Lease
-    task: Task
-    worker_id: str
-
-
 class HybridQueue:
     """A durable, prioritised queue of tasks over a storage; thread-safe.
 
@@ -98,7 +85,7 @@ class HybridQueue:
     storage, and hold across all processes; where they are not given, what the storage has stays. Further settings are
     the fields of ``core.storage.QueueConfig``.
 
-    ``visibility_timeout`` is how long a task taken with ``get`` may be worked on, in seconds, before others may have it.
+    ``visibility_timeout`` is how many seconds a task taken with ``get`` may be worked on before others may have it.
     ``queues`` names the queues that ``get`` takes from, in order of preference; None means all there are.
 
     Raises ``ConfigurationError`` for a wrong option and ``StorageUnavailable`` where nothing answers; there is no
@@ -127,11 +114,14 @@ class HybridQueue:
         given = {"max_size": max_size, "rate_limit": rate_limit, **settings}
         self._settings = {name: value for name, value in given.items() if value is not None}
         self._configured: set[str] = set()
-        self._held: dict[str, _Held] = {}
+        self._known: tuple[str, ...] = ()
+        """Queues that exist, as last seen; looked up again when they give nothing."""
+        self._use_listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._closed = False
         self.storage: Storage = open_storage(url or redis_url or StorageBackend(backend).default_url(), clock)
         self._watcher = FinishWatcher(self.storage)
+        self._held = HeldLeases(self.storage, max_body_bytes)
         try:
             self._configure("default")
         except BaseException:
@@ -187,56 +177,40 @@ class HybridQueue:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             self._check_open()
-            queues = self.claims_from or self.storage.queues() or ("default",)
+            queues = self.claims_from or self._known or self._look_for_queues()
             claim = self.storage.claim(ClaimRequest(queues, worker, 1, self.visibility_timeout))
-            for claimed in claim.tasks:
-                lease = Lease(claimed.queue, claimed.id, claimed.attempt)
-                try:
-                    task = from_claimed(claimed)
-                except InvalidTask as error:
-                    self._bury_unreadable(lease, error)
-                    break
-                task.worker_id = worker
-                with self._lock:
-                    self._held[claimed.id] = _Held(lease, task, worker)
-                return task
-            else:
-                left = LONGEST_WAIT if end is None else end - time.monotonic()
-                if not block or left <= 0:
-                    return None
-                due = LONGEST_WAIT if claim.next_due is None else claim.next_due
-                self.storage.wait(queues, min(left, due, LONGEST_WAIT))
+            if claim.tasks:
+                task = self._held.take(claim.tasks[0], worker)
+                if task is not None:
+                    return task
+                continue
+            if self.claims_from is None and self._look_for_queues() != queues:
+                continue
+            left = LONGEST_WAIT if end is None else end - time.monotonic()
+            if not block or left <= 0:
+                return None
+            due = LONGEST_WAIT if claim.next_due is None else claim.next_due
+            self.storage.wait(queues, min(left, due, LONGEST_WAIT))
 
     def mark_completed(self, task_id: str, worker_id: str | None = None, result: Any = None) -> bool:
         """Report success. False when this process does not hold the lease (any more). Raises ``InvalidResult``."""
-        encoded = None if result is None else encode_result(result, self.max_body_bytes)
-        return self._settle(task_id, worker_id, Outcome.COMPLETE, result=encoded)
+        self._check_open()
+        return self._held.complete(task_id, worker_id, result)
 
     def mark_failed(self, task_id: str, error: BaseException | str | None = None, worker_id: str | None = None) -> bool:
         """Report failure: the task is tried again later, or is dead when its retries are used up. False as above."""
-        held = self._held.get(task_id)
-        if held is None:
-            return False
-        task = held.task
-        encoded = encode_failure(Failure.of("unknown error" if error is None else error, task.attempt))
-        delay = next_delay(task.retry or DEFAULT_RETRY, task.retry_count + 1, task.max_retries)
-        if delay is None:
-            return self._settle(task_id, worker_id, Outcome.BURY, error=encoded)
-        return self._settle(task_id, worker_id, Outcome.RETRY, error=encoded, delay=delay)
+        self._check_open()
+        return self._held.fail(task_id, worker_id, "unknown error" if error is None else error)
 
     def release(self, task_id: str, worker_id: str | None = None) -> bool:
         """Give a task back unfinished; it does not count as a failure. False as above."""
-        return self._settle(task_id, worker_id, Outcome.RELEASE)
+        self._check_open()
+        return self._held.release(task_id, worker_id)
 
     def extend_lease(self, task_id: str, seconds: float) -> bool:
         """Let the lease end ``seconds`` from now. False when this process does not hold it (any more)."""
-        held = self._held.get(task_id)
-        if held is None:
-            return False
-        state = self.storage.extend([held.lease], seconds)[0]
-        if state is LeaseState.LOST:
-            self._drop(task_id)
-        return state is not LeaseState.LOST
+        self._check_open()
+        return self._held.extend(task_id, seconds)
 
     # Looking
 
@@ -383,18 +357,20 @@ class HybridQueue:
         self._check_open()
         return sum(self.storage.clear(name) for name in ([queue] if queue else self.storage.queues()))
 
+    def on_queue_used(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` when this object uses a queue for the first time; returns a function that ends it."""
+        self._use_listeners.append(listener)
+        return lambda: self._use_listeners.remove(listener)
+
     def close(self) -> None:
         """Give back what ``get`` took and was not settled, and release everything. A second call does nothing."""
         with self._lock:
             if self._closed:
                 return
             self._closed = True
-            held = [each.lease for each in self._held.values()]
-            self._held.clear()
         self._watcher.close()
         try:
-            if held:
-                self.storage.settle([Settlement(*_names(lease), Outcome.RELEASE) for lease in held])
+            self._held.release_all()
         finally:
             self.storage.close()
 
@@ -422,6 +398,12 @@ class HybridQueue:
         """Create a queue in the storage with the settings that this object was given."""
         self.storage.configure(queue, self._settings)
         self._configured.add(queue)
+        for listener in list(self._use_listeners):
+            listener()
+
+    def _look_for_queues(self) -> tuple[str, ...]:
+        self._known = self.storage.queues()
+        return self._known
 
     def _find(self, task_id: str) -> StoredTask | None:
         self._check_open()
@@ -433,34 +415,6 @@ class HybridQueue:
         if stored is None:
             raise TaskNotFound(task_id)
         return stored.queue
-
-    def _drop(self, task_id: str) -> None:
-        with self._lock:
-            self._held.pop(task_id, None)
-
-    def _settle(
-        self,
-        task_id: str,
-        worker_id: str | None,
-        outcome: Outcome,
-        *,
-        result: bytes | None = None,
-        error: bytes | None = None,
-        delay: float = 0.0,
-    ) -> bool:
-        self._check_open()
-        held = self._held.get(task_id)
-        if held is None or (worker_id is not None and worker_id != held.worker_id):
-            return False
-        settlement = Settlement(*_names(held.lease), outcome, result, error, delay)
-        counted = self.storage.settle([settlement])[0]
-        # Only now: if the storage could not be reached, the caller may try again.
-        self._drop(task_id)
-        return counted
-
-    def _bury_unreadable(self, lease: Lease, error: InvalidTask) -> None:
-        failure = encode_failure(Failure.of(error, lease.attempt))
-        self.storage.settle([Settlement(*_names(lease), Outcome.BURY, error=failure, reason="unreadable")])
 
     def _tell_worker(self, stored: StoredTask) -> None:
         if stored.worker_id is not None:
@@ -485,7 +439,3 @@ class HybridQueue:
         for task in tasks:
             grouped.setdefault(task.queue, []).append(task.id)
         return sum(sum(verb(queue, ids)) for queue, ids in grouped.items())
-
-
-def _names(lease: Lease) -> tuple[str, str, int]:
-    return lease.queue, lease.id, lease.attempt

@@ -11,6 +11,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_VERSION = 7
 _VARIANT = 0b10 << 62
 _MASK_62 = (1 << 62) - 1
 _MASK_48 = (1 << 48) - 1
@@ -78,4 +79,4 @@ def id_time(task_id: str) -> float | None:
         value = UUID(task_id)
     except ValueError:
         return None
-    return (value.int >> 80) / 1000 if value.version == 7 else None
+    return (value.int >> 80) / 1000 if value.version == _VERSION else None

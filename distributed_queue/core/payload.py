@@ -6,12 +6,16 @@ task has policies of its own. It is encoded once, when the task is enqueued, and
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from distributed_queue.core.retry import RetryPolicy
 from distributed_queue.errors import InvalidResult, InvalidTask, PayloadTooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_BODY_BYTES = 1 << 20
 """Default limit of an encoded body or result: 1 MiB."""
@@ -125,22 +129,27 @@ def _incompatibility(value: Any) -> str | None:
     stack: list[tuple[Any, int]] = [(value, 1)]
     while stack:
         item, depth = stack.pop()
-        kind = type(item)
-        if kind in _SCALARS:
-            continue
         if depth > MAX_DEPTH:
             return f"it is nested deeper than {MAX_DEPTH} levels"
         if isinstance(item, dict):
-            for key, inner in item.items():
+            for key in item:
                 if type(key) is not str:
                     return f"the key {key!r:.50} is a {type(key).__name__}; keys are strings"
-                if type(inner) not in _SCALARS:
-                    stack.append((inner, depth + 1))
+            inner: Iterable[Any] = item.values()
         elif isinstance(item, (list, tuple)):
-            stack.extend((inner, depth + 1) for inner in item if type(inner) not in _SCALARS)
-        elif kind is float:
-            if item != item or item in (float("inf"), float("-inf")):
-                return f"{item} is not a JSON number"
+            inner = item
         else:
-            return f"a value is a {kind.__module__}.{kind.__qualname__}".replace("builtins.", "")
+            problem = _leaf_problem(item)
+            if problem:
+                return problem
+            continue
+        stack.extend((each, depth + 1) for each in inner if type(each) not in _SCALARS)
     return None
+
+
+def _leaf_problem(value: Any) -> str | None:
+    """Why a value that is no container, nor one of the plain scalars, is not JSON-compatible."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{value} is not a JSON number"
+    kind = type(value)
+    return f"a value is a {kind.__module__}.{kind.__qualname__}".replace("builtins.", "")

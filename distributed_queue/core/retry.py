@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_RETRIES_LIMIT = 10_000
+MAX_FACTOR = 1000
 MAX_DELAY_SECONDS = 366 * 24 * 3600.0
 
 
@@ -63,8 +64,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
             _check_seconds("delays", delay)
         if not 0 <= self.jitter <= 1:
             raise InvalidTask(f"retry.jitter is {self.jitter}; it is a share from 0 to 1", field="retry.jitter")
-        if not 1 <= self.factor <= 1000:
-            raise InvalidTask(f"retry.factor is {self.factor}; it is from 1 to 1000", field="retry.factor")
+        if not 1 <= self.factor <= MAX_FACTOR:
+            raise InvalidTask(f"retry.factor is {self.factor}; it is from 1 to {MAX_FACTOR}", field="retry.factor")
         if self.backoff is Backoff.LIST and not self.delays:
             raise InvalidTask("retry.delays is empty; a list back-off needs at least one delay", field="retry.delays")
 

@@ -23,10 +23,11 @@ def wanted_slots(depth: int, active: int, lowest: int, highest: int, backlog_per
 class Autoscaler(threading.Thread):
     """Applies ``wanted_slots`` every ``interval`` seconds: up at once, down by at most a quarter at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the rule's numbers
         self,
         measure: Callable[[], tuple[int, int, int]],
         apply: Callable[[int], None],
+        *,
         lowest: int,
         highest: int,
         backlog_per_slot: float,
@@ -46,6 +47,7 @@ class Autoscaler(threading.Thread):
         self._stopping.set()
 
     def run(self) -> None:
+        """Look and scale until stopped."""
         while not self._stopping.wait(self._interval):
             try:
                 self.step()

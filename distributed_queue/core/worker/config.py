@@ -40,7 +40,7 @@ class WorkerConfig:
     """Length of a lease, renewed while the handler runs. None means 30 s, or the queue's visibility timeout if that is
     shorter. It is how long a killed worker's tasks are out of reach."""
     stuck_seconds: float = 5.0
-    """How long a handler in a thread may ignore that it was told to stop, before it is given up and its slot replaced."""
+    """How long a handler in a thread may ignore that it was told to stop, before its slot is replaced."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):

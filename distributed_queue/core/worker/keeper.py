@@ -73,6 +73,11 @@ class Keeper(threading.Thread):
         """An attempt with a time limit has begun: look at it in time."""
         self._changed.set()
 
+    def hurry(self) -> None:
+        """Beat now: there may be a new queue."""
+        self._beat_at = 0.0
+        self._changed.set()
+
     def stop(self) -> None:
         """End the thread."""
         self._stopping = True
@@ -86,6 +91,7 @@ class Keeper(threading.Thread):
             self._obey(command)
 
     def run(self) -> None:
+        """Tick until stopped."""
         while not self._stopping:
             try:
                 self._tick()

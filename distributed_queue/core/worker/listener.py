@@ -50,6 +50,7 @@ class Listener(threading.Thread):
         self._storage.wake()
 
     def run(self) -> None:
+        """Wait while armed, until stopped."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queues is not None or self._stopping)

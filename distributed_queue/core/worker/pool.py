@@ -97,8 +97,8 @@ class WorkerPool:
 
     def autoscale(
         self,
-        min: int,
-        max: int,
+        min: int,  # noqa: A002 - the words of the specification
+        max: int,  # noqa: A002
         *,
         backlog_per_slot: float = 5.0,
         interval: float = 2.0,
@@ -113,7 +113,14 @@ class WorkerPool:
         with self._lock:
             if self._autoscaler is not None:
                 self._autoscaler.stop()
-            self._autoscaler = Autoscaler(self._measure, self._share_out, min, max, backlog_per_slot, interval)
+            self._autoscaler = Autoscaler(
+                self._measure,
+                self._share_out,
+                lowest=min,
+                highest=max,
+                backlog_per_slot=backlog_per_slot,
+                interval=interval,
+            )
             self._autoscaler.start()
 
     def get_stats(self) -> dict[str, Any]:

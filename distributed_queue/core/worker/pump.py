@@ -44,10 +44,10 @@ class Pump(threading.Thread):
         name: str,
         storage: Storage,
         worker_id: str,
+        *,
         book: AttemptBook,
         listener: Listener,
         start_attempts: Callable[[Sequence[Attempt]], None],
-        *,
         lease_seconds: float,
         max_workers: int,
         queues: tuple[str, ...] | None,
@@ -111,6 +111,7 @@ class Pump(threading.Thread):
     # The loop
 
     def run(self) -> None:
+        """Converse until finished."""
         while not self._over():
             self._collect()
             if self._unreported or self._wants_claim():

@@ -130,7 +130,7 @@ class Worker:
             parts.pump.nudge()
 
     def is_claiming(self) -> bool:
-        """Whether the worker does its work: it runs, and has claimed lately unless it is paused or all slots are busy."""
+        """Whether the worker does its work: it has claimed lately, or is paused, or all its slots are busy."""
         parts = self._parts
         if parts is None or parts.pump.draining or not parts.pump.is_alive():
             return False
@@ -181,6 +181,7 @@ class _Parts:
         name = config.name
         lease_seconds = config.lease_seconds or min(LEASE_SECONDS, queue.visibility_timeout)
         self.stopping = False
+        self._ignore_new_queues: Callable[[], None] = lambda: None
         self._worker = worker
         self._storage = storage
         self._identity = identity(name, worker.worker_id)
@@ -191,9 +192,9 @@ class _Parts:
             name,
             storage,
             worker.worker_id,
-            self.book,
-            self.listener,
-            self._start_attempts,
+            book=self.book,
+            listener=self.listener,
+            start_attempts=self._start_attempts,
             lease_seconds=lease_seconds,
             max_workers=config.max_workers,
             queues=None if config.queues is None else tuple(config.queues),
@@ -218,12 +219,14 @@ class _Parts:
     def start(self) -> None:
         """Register, then start the threads."""
         self.keeper.beat()
+        self._ignore_new_queues = self._worker.queue.on_queue_used(self.keeper.hurry)
         self.listener.start()
         self.keeper.start()
         self.pump.start()
 
     def stop(self, patience: float) -> None:
         """Drain; then give back what is left, and end the threads."""
+        self._ignore_new_queues()
         self.pump.draining = True
         self.listener.disarm()
         self.pump.nudge()

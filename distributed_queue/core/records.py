@@ -1,0 +1,321 @@
+"""The values that cross the storage port. Times are epoch seconds by the storage's clock, durations seconds."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Literal
+
+import msgspec
+
+from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.errors import ConfigurationError
+
+WORKER_TTL_SECONDS = 30.0
+"""A worker that has not beaten for this long is no longer listed."""
+
+
+class NewTask(msgspec.Struct, frozen=True):
+    """A task to store. It starts ``scheduled`` if ``execute_after`` or ``delay`` lies ahead, else ``pending``."""
+
+    id: str
+    queue: str
+    type: str
+    priority: int
+    body: bytes
+    execute_after: float | None = None
+    """Seconds since the epoch."""
+    delay: float | None = None
+    """Seconds from now by the storage's clock; if both are given, the later time counts."""
+    expires_at: float | None = None
+    """Seconds since the epoch; a task that has not been claimed by then ends as ``expired``."""
+
+
+class ClaimedTask(msgspec.Struct, frozen=True):
+    """A task with an open lease."""
+
+    queue: str
+    id: str
+    attempt: int
+    """How often it was claimed, this time included: the fencing token."""
+    priority: int
+    body: bytes
+    failures: int
+    crashes: int
+    created_at: float
+    claimed_at: float
+    expires_at: float | None = None
+
+
+class StoredTask(msgspec.Struct, kw_only=True):
+    """Everything a storage knows of a task."""
+
+    queue: str
+    id: str
+    type: str
+    status: TaskStatus
+    priority: int
+    body: bytes
+    attempt: int = 0
+    failures: int = 0
+    crashes: int = 0
+    created_at: float
+    due_at: float | None = None
+    """When it becomes ready; set while ``scheduled`` or ``retrying``."""
+    expires_at: float | None = None
+    started_at: float | None = None
+    """When it was last claimed."""
+    finished_at: float | None = None
+    worker_id: str | None = None
+    """Who holds the lease; set while ``processing``."""
+    lease_expires_at: float | None = None
+    cancel_requested: bool = False
+    result: bytes | None = None
+    error: bytes | None = None
+    """The last failed attempt, encoded by ``core.task``."""
+    reason: str | None = None
+    """Why it is dead: ``failed``, ``crashed``, or what the settlement said."""
+    progress: bytes | None = None
+
+
+class ClaimRequest(msgspec.Struct, frozen=True):
+    """A wish for work."""
+
+    queues: tuple[str, ...]
+    """In order of preference: a later queue is asked only for what the earlier ones did not give."""
+    worker_id: str
+    limit: int
+    lease_seconds: float
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """What a claim gave."""
+
+    tasks: list[ClaimedTask]
+    next_due: float | None = None
+    """Seconds until claiming again may give more: 0 at once, None nothing is foreseen (``wait`` for news)."""
+
+
+class Outcome(str, Enum):
+    """How an attempt ended."""
+
+    COMPLETE = "complete"
+    RETRY = "retry"
+    """Failed; try again after ``delay``. Counts as a failure."""
+    BURY = "bury"
+    """Failed for good: a dead letter. Counts as a failure."""
+    RELEASE = "release"
+    """Given back unfinished, to its old place. Counts as nothing."""
+    SNOOZE = "snooze"
+    """Not now: again after ``delay``. Counts as nothing."""
+    CANCEL = "cancel"
+    """Stopped because cancellation was asked for."""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """How one attempt ended. Where cancellation was asked for, retry, release and snooze cancel the task."""
+
+    queue: str
+    id: str
+    attempt: int
+    outcome: Outcome
+    result: bytes | None = None
+    error: bytes | None = None
+    delay: float = 0.0
+    reason: str | None = None
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """The answer to ``exchange``."""
+
+    settled: list[bool]
+    claim: Claim
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """The right to work on a task, named by its fencing token."""
+
+    queue: str
+    id: str
+    attempt: int
+
+
+class LeaseState(str, Enum):
+    """What became of a lease that was to be extended."""
+
+    HELD = "held"
+    LOST = "lost"
+    CANCEL = "cancel"
+    """Held and extended, but cancellation was asked for."""
+
+
+class TaskFilter(msgspec.Struct, frozen=True):
+    """What to list; None means any."""
+
+    queue: str | None = None
+    status: TaskStatus | None = None
+    type: str | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of a listing."""
+
+    tasks: list[StoredTask]
+    cursor: str | None = None
+    """Give it to ``find`` for the next page; None at the end. A page may be short, or empty, before the end."""
+
+
+class TaskUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes to a stored task; None leaves a field as it is."""
+
+    priority: int | None = None
+    """For a task that waits."""
+    body: bytes | None = None
+    """For a task that waits."""
+    execute_after: float | None = None
+    """For a task that is scheduled or retrying."""
+    progress: bytes | None = None
+    """For a task that runs; needs its ``attempt``."""
+    attempt: int | None = None
+
+
+class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue's settings, kept in the storage so that they hold across all processes. None means no limit."""
+
+    max_size: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Tasks that may wait (pending, scheduled, retrying, blocked)."""
+    rate_limit: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
+    """Tasks started per second."""
+    rate_burst: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] | None = None
+    """Tasks that may start at once after a pause; None means one second's worth."""
+    concurrency: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    """Leases that may be open at once."""
+    paused: bool = False
+    max_crashes: Annotated[int, msgspec.Meta(ge=1)] = 3
+    """A task whose lease ran out this often is a dead letter with reason ``crashed``."""
+    retention_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 3600.0
+    """How long completed, cancelled and expired tasks stay."""
+    retention_count: Annotated[int, msgspec.Meta(ge=0)] = 100_000
+    """How many of them stay at most."""
+    journal: bool = True
+    journal_max_bytes: Annotated[int, msgspec.Meta(ge=1)] = 64 << 20
+    """About how much of the journal is kept."""
+    journal_max_age: Annotated[float, msgspec.Meta(ge=1, le=1e9)] = 7 * 24 * 3600.0
+    """Seconds for which it is kept."""
+
+
+def apply_config(before: QueueConfig, changes: dict[str, object]) -> QueueConfig:
+    """The settings with some of them changed. Raises ``ConfigurationError`` for a wrong name, type or range."""
+    merged = {**msgspec.structs.asdict(before), **changes}
+    try:
+        after = msgspec.convert(merged, QueueConfig, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"These are not settings of a queue: {error}") from error
+    unknown = changes.keys() - set(QueueConfig.__struct_fields__)
+    if unknown:
+        known = ", ".join(QueueConfig.__struct_fields__)
+        raise ConfigurationError(f"A queue has no setting {min(unknown)!r}. Its settings: {known}.")
+    return after
+
+
+class QueueStats(msgspec.Struct, kw_only=True):
+    """A queue at a moment."""
+
+    queue: str
+    counts: dict[TaskStatus, int]
+    """Tasks by state; every state is there."""
+    config: QueueConfig
+    oldest_ready_age: float | None = None
+    """Seconds for which the task at the head of the line has been ready; None if none is."""
+    counters: dict[str, int] = {}
+    """See ``core.counters``."""
+
+    @property
+    def depth(self) -> int:
+        """Tasks that have still to run: pending, scheduled, retrying and blocked."""
+        counts = self.counts
+        return sum(
+            counts.get(state, 0)
+            for state in (TaskStatus.PENDING, TaskStatus.SCHEDULED, TaskStatus.RETRYING, TaskStatus.BLOCKED)
+        )
+
+
+class WorkerInfo(msgspec.Struct, kw_only=True):
+    """A worker as it reports itself with each beat."""
+
+    id: str
+    """Unique to this start of the worker."""
+    name: str
+    host: str
+    pid: int
+    queues: tuple[str, ...] = ()
+    """Empty: all queues."""
+    max_workers: int = 1
+    active_tasks: int = 0
+    paused: bool = False
+    state: str = "running"
+    """``running``, ``draining`` or ``stopped``."""
+    processed: int = 0
+    failed: int = 0
+    started_at: float = 0.0
+    beat_at: float = 0.0
+    """By the storage's clock; set by the storage."""
+    claimed_at: float | None = None
+    """When it last asked for work, by the worker's clock."""
+    version: str = ""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is told with the answer to its beat."""
+
+    action: Literal["pause", "resume", "scale", "stop", "cancel"]
+    max_workers: int | None = None
+    """For ``scale``."""
+    queue: str | None = None
+    """For ``cancel``."""
+    task_id: str | None = None
+    """For ``cancel``."""
+
+
+class BeatReply(msgspec.Struct, frozen=True):
+    """The answer to a beat."""
+
+    commands: list[Command]
+    queues: tuple[str, ...]
+    """All queues that exist, sorted."""
+
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """One state change in a journal entry."""
+
+    event: str
+    """A word of ``lifecycle.Event``."""
+    task_id: str = ""
+    """Empty where the change is the queue's."""
+    attempt: int = 0
+    detail: str = ""
+    """``claimed``: worker id; ``dead``: reason; else empty."""
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """What one atomic step changed."""
+
+    position: int
+    """1, 2, 3 … without gaps, per queue."""
+    at: float
+    changes: list[Change]
+
+
+class StorageHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """What a storage says of itself."""
+
+    engine: str
+    version: str
+    url: str
+    """Without its password."""
+    durability: str
+    """What an acknowledged task survives, in words."""
+    latency: float
+    """Seconds that a round trip took."""
