@@ -70,6 +70,7 @@ test-lowest: .venv/.dev-ready servers ## Run a part of the tests on the lowest v
 .PHONY: lock
 lock: .venv/.dev-ready ## Generate requirements*.txt from pyproject.toml (ARGS=--upgrade for the newest versions)
 	$(LOCK) --extra all -o requirements.txt $(ARGS)
+	$(LOCK) --extra sqlite --extra redis --extra server --extra cli -c requirements.txt -o requirements-server.txt $(ARGS)
 	$(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt $(ARGS)
 
 .PHONY: clean
@@ -89,12 +90,12 @@ servers:
 	@scripts/make-venv.sh "$(PYTHON)"
 	@touch $@
 
-.venv/.run-ready: requirements.txt .venv/.made
+.venv/.run-ready: requirements.txt | .venv/.made
 	@echo "Installing requirements.txt into .venv"
 	@$(PIP) --require-hashes -r requirements.txt
 	@touch $@
 
-.venv/.dev-ready: requirements-dev.txt .venv/.made
+.venv/.dev-ready: requirements-dev.txt | .venv/.made
 	@echo "Installing requirements-dev.txt into .venv (a minute, the first time)"
 	@$(PIP) --require-hashes -r requirements-dev.txt
 	@$(PIP) --no-deps --no-build-isolation --no-index --editable .

@@ -15,12 +15,16 @@ from packaging.version import Version
 from distributed_queue.tests.meta.repository import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
-LOCKS = [("requirements.txt", "all"), ("requirements-dev.txt", "dev")]
+LOCKS = [
+    ("requirements.txt", ["all"]),
+    ("requirements-server.txt", ["sqlite", "redis", "server", "cli"]),
+    ("requirements-dev.txt", ["dev"]),
+]
 REMEDY = "run: make lock"
 
 
@@ -46,32 +50,34 @@ def pins(lock: str) -> Iterator[Pin]:
         yield Pin(block)
 
 
-def declared(extra: str) -> dict[NormalizedName, Requirement]:
-    """What pyproject.toml asks for with this extra, those that the extra itself names included."""
+def declared(extras: Iterable[str]) -> dict[NormalizedName, Requirement]:
+    """What pyproject.toml asks for with these extras, and with those that they name themselves."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found: dict[NormalizedName, Requirement] = {}
-    for text in [*project["dependencies"], *project["optional-dependencies"][extra]]:
+    for text in [
+        *project["dependencies"],
+        *(text for extra in extras for text in project["optional-dependencies"][extra]),
+    ]:
         requirement = Requirement(text)
         if requirement.name == "distributedq":
-            for inner in requirement.extras:
-                found.update(declared(inner))
+            found.update(declared(requirement.extras))
         else:
             found[canonicalize_name(requirement.name)] = requirement
     return found
 
 
-@pytest.mark.parametrize(("lock", "extra"), LOCKS)
-def test_what_is_asked_for_is_locked_and_nothing_else(lock: str, extra: str) -> None:
-    assert {pin.name for pin in pins(lock) if pin.direct} == declared(extra).keys(), REMEDY
+@pytest.mark.parametrize(("lock", "extras"), LOCKS)
+def test_what_is_asked_for_is_locked_and_nothing_else(lock: str, extras: list[str]) -> None:
+    assert {pin.name for pin in pins(lock) if pin.direct} == declared(extras).keys(), REMEDY
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-@pytest.mark.parametrize(("lock", "extra"), LOCKS)
-def test_locked_versions_are_ones_that_are_asked_for(lock: str, extra: str, python: str) -> None:
+@pytest.mark.parametrize(("lock", "extras"), LOCKS)
+def test_locked_versions_are_ones_that_are_asked_for(lock: str, extras: list[str], python: str) -> None:
     locked = {pin.name: pin.version for pin in pins(lock) if pin.applies(python)}
     wrong = [
         str(requirement)
-        for name, requirement in declared(extra).items()
+        for name, requirement in declared(extras).items()
         if (requirement.marker is None or requirement.marker.evaluate({"python_version": python}))
         and not (name in locked and requirement.specifier.contains(locked[name]))
     ]
@@ -79,8 +85,9 @@ def test_locked_versions_are_ones_that_are_asked_for(lock: str, extra: str, pyth
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_tests_run_on_the_versions_that_users_get(python: str) -> None:
-    users = {pin.name: pin.version for pin in pins("requirements.txt") if pin.applies(python)}
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-server.txt"])
+def test_tests_run_on_the_versions_that_users_get(lock: str, python: str) -> None:
+    users = {pin.name: pin.version for pin in pins(lock) if pin.applies(python)}
     tests = {pin.name: pin.version for pin in pins("requirements-dev.txt") if pin.applies(python)}
     assert users.items() <= tests.items(), REMEDY
 
