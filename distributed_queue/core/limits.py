@@ -10,6 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
+SLACK_MS = 1e-3
+"""Milliseconds since the epoch are near 1.7e12, where the spacing of floats is 0.24 µs: so much a sum may be off."""
+
+
 class RateDecision(NamedTuple):
     """What the rate limit allows now."""
 
@@ -26,10 +30,10 @@ def gcra(now_ms: float, tat_ms: float, wanted: int, rate: float, burst: int) -> 
     interval = 1000.0 / rate
     tat = max(tat_ms, now_ms)
     room = now_ms + interval * burst - tat
-    allowed = max(0, min(wanted, int(room / interval + 1e-9)))
+    allowed = max(0, min(wanted, int((room + SLACK_MS) / interval)))
     tat += allowed * interval
     retry = tat + interval - interval * burst - now_ms
-    return RateDecision(allowed, tat, max(0.0, retry))
+    return RateDecision(allowed, tat, retry if retry > SLACK_MS else 0.0)
 
 
 def default_burst(rate: float) -> int:

@@ -1,0 +1,50 @@
+"""Fixtures for all tests: real servers, and storages by URL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.register_assert_rewrite("distributed_queue.testing")
+
+from distributed_queue.testing.servers import MissingServer, RedisServer  # noqa: E402: after the line above
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ENGINES = ("memory", "sqlite", "redis")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis for this process's tests, one after the other."""
+    try:
+        server = RedisServer(tmp_path_factory.mktemp("redis"))
+    except MissingServer as missing:
+        pytest.fail(str(missing))
+    with server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """An empty Redis."""
+    redis_server.flush()
+    return redis_server.url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path}/queue.db"
+
+
+@pytest.fixture(params=ENGINES)
+def storage_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty storage: the test runs on every engine."""
+    if request.param == "memory":
+        return "memory://"
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
