@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 SLACK_MS = 1e-3
 """Milliseconds since the epoch are near 1.7e12, where the spacing of floats is 0.24 µs: so much a sum may be off."""
 

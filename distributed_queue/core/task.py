@@ -117,8 +117,16 @@ class Failure(msgspec.Struct, array_like=True, frozen=True):
     @classmethod
     def of(cls, error: BaseException | str, attempt: int, traceback: str | None = None) -> Failure:
         """Describe an exception in bounded, storable text."""
-        text = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+        text = error if isinstance(error, str) else describe(error)
         return cls(_storable(text)[: cls.MAX_ERROR], _storable(traceback)[-cls.MAX_TRACEBACK :] or None, attempt)
+
+
+def describe(error: BaseException) -> str:
+    """Class and message, also of an exception that cannot be printed."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - __str__ is the user's code
+        return f"{type(error).__name__}: (its message cannot be shown)"
 
 
 _encode_failure = msgspec.msgpack.Encoder().encode

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.storage import LeaseState, WorkerInfo
 from distributed_queue.core.worker.attempt import State
-from distributed_queue.errors import DistributedQueueError, LeaseLost, QueueClosed, TaskCancelled, TimeLimitExceeded
+from distributed_queue.errors import (
+    DistributedQueueError,
+    HandlerError,
+    LeaseLost,
+    QueueClosed,
+    TaskCancelled,
+    TimeLimitExceeded,
+)
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
@@ -38,7 +45,10 @@ _MARGIN = 0.1
 
 
 class Keeper(threading.Thread):
-    """Ticks while the worker lives. ``describe`` gives the beat, ``obey`` carries out commands."""
+    """Ticks while the worker lives. ``describe`` gives the beat, ``obey`` carries out commands.
+
+    ``give_up`` ends an attempt whose handler has not begun, or does not react.
+    """
 
     def __init__(  # noqa: PLR0913 - the parts it connects
         self,
@@ -51,7 +61,7 @@ class Keeper(threading.Thread):
         describe: Callable[[], WorkerInfo],
         obey: Callable[[Command], None],
         queues_seen: Callable[[tuple[str, ...]], None],
-        stuck: Callable[[Attempt, type[Exception]], None],
+        give_up: Callable[[Attempt, type[HandlerError]], None],
     ) -> None:
         super().__init__(name=f"dq-{name}-keeper", daemon=True)
         self._storage = storage
@@ -61,17 +71,20 @@ class Keeper(threading.Thread):
         self._describe = describe
         self._obey = obey
         self._queues_seen = queues_seen
-        self._stuck = stuck
+        self._give_up = give_up
         self._changed = threading.Event()
         self._stopping = False
         self._beat_at = 0.0
         self._renew_at = 0.0
+        self._look_at = 0.0
+        """When the next tick is due."""
         self._told: dict[Attempt, float] = {}
         """Attempts that were told to stop, and when, on the monotonic clock."""
 
-    def limited(self) -> None:
-        """An attempt with a time limit has begun: look at it in time."""
-        self._changed.set()
+    def limited(self, until: float) -> None:
+        """An attempt has begun that has to be done by then, on the monotonic clock."""
+        if until < self._look_at:
+            self._changed.set()
 
     def hurry(self) -> None:
         """Beat now: there may be a new queue."""
@@ -101,7 +114,9 @@ class Keeper(threading.Thread):
                 logger.debug("keeping leases: %s", error)
             except Exception:
                 logger.exception("the keeper's tick failed")
-            self._changed.wait(self._pause())
+            pause = self._pause()
+            self._look_at = time.monotonic() + pause
+            self._changed.wait(pause)
             self._changed.clear()
 
     def _tick(self) -> None:
@@ -123,7 +138,7 @@ class Keeper(threading.Thread):
     def _enforce(self, now: float) -> None:
         """Stop handlers whose time, or lease, is over; give up those that do not stop."""
         margin = self._lease_seconds * _MARGIN
-        for attempt in self._book.running():
+        for attempt in self._book.all():
             if now >= attempt.lease_end - margin:
                 self._tell(attempt, LeaseLost, now)
             elif attempt.time_limit is not None and now >= attempt.time_limit:
@@ -133,7 +148,7 @@ class Keeper(threading.Thread):
                 del self._told[attempt]
             elif now >= told_at + self._stuck_seconds:
                 del self._told[attempt]
-                self._stuck(attempt, attempt.interruption or TimeLimitExceeded)
+                self._give_up(attempt, attempt.interruption or TimeLimitExceeded)
 
     def _renew(self, now: float) -> None:
         """Extend the leases that need it, in one batch."""
@@ -156,12 +171,14 @@ class Keeper(threading.Thread):
 
     def cancel(self, task_id: str) -> None:
         """Tell the handler of a task to stop."""
-        for attempt in self._book.running():
+        for attempt in self._book.all():
             if attempt.claimed.id == task_id:
                 self._tell(attempt, TaskCancelled, time.monotonic())
 
-    def _tell(self, attempt: Attempt, reason: type[LeaseLost | TimeLimitExceeded | TaskCancelled], now: float) -> None:
-        if attempt.interrupt(reason):
+    def _tell(self, attempt: Attempt, reason: type[HandlerError], now: float) -> None:
+        if attempt.state is State.WAITING:
+            self._give_up(attempt, reason)
+        elif attempt.interrupt(reason):
             logger.warning("task %s, attempt %d: %s", attempt.claimed.id, attempt.claimed.attempt, reason())
             self._told[attempt] = now
 

@@ -149,7 +149,7 @@ class Pump(threading.Thread):
         now = time.monotonic()
         if self._unreported:
             wake_at = self._retry_at
-        elif self.paused or self.draining or self._room() <= 0:
+        elif self.paused or self.draining or not self._queues or self._room() <= 0:
             return _LONGEST_IDLE_SECONDS
         else:
             wake_at = max(self._claim_at, self._retry_at)
@@ -159,7 +159,7 @@ class Pump(threading.Thread):
         return self.max_workers + self.pace.prefetch() - len(self._book)
 
     def _wants_claim(self) -> bool:
-        if self.paused or self.draining or time.monotonic() < self._retry_at:
+        if self.paused or self.draining or not self._queues or time.monotonic() < self._retry_at:
             return False
         # News that there is no room for is passed on, by a claim of none: another worker may be waiting.
         return bool(self._hot) or (self._room() > 0 and time.monotonic() >= self._claim_at)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from distributed_queue.core.payload import encode_result
 from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
 from distributed_queue.core.storage import Outcome, Settlement
-from distributed_queue.core.task import Failure, Task, encode_failure, from_claimed
+from distributed_queue.core.task import Failure, Task, describe, encode_failure, from_claimed
 from distributed_queue.core.worker.context import running_task
 from distributed_queue.errors import InvalidResult, InvalidTask, LeaseLost, TaskCancelled, UnknownTaskType
 
@@ -33,14 +33,14 @@ class Runner:
         handlers: HandlerTable,
         error_handler: Callable[[Task, BaseException], object] | None,
         ended: Callable[[Attempt], None],
-        limited: Callable[[], None],
+        limited: Callable[[float], None],
         result_limit_bytes: int,
     ) -> None:
         self._handlers = handlers
         self._error_handler = error_handler
         self._ended = ended
         self._limited = limited
-        """Called when an attempt with a time limit has begun."""
+        """Called with the time limit of an attempt that has begun with one."""
         self._result_limit_bytes = result_limit_bytes
 
     def is_async(self, attempt: Attempt) -> bool:
@@ -108,7 +108,7 @@ class Runner:
         timeout = handler.timeout if task.timeout is None else task.timeout
         if timeout is not None:
             attempt.time_limit = time.monotonic() + timeout
-            self._limited()
+            self._limited(attempt.time_limit)
         return task, handler
 
     def _conclude(
@@ -140,7 +140,7 @@ class Runner:
             self._tell(self._error_handler, task, error)
         policy = task.retry or (handler.retry if handler else None) or DEFAULT_RETRY
         delay = next_delay(policy, claimed.failures + 1, task.max_retries)
-        summary = f"{type(error).__name__}: {error}"[:500]
+        summary = describe(error)[:500]
         if isinstance(error, InvalidResult):
             # The work was done: to do it again would give the same result.
             logger.error("task %s (%s) is dead: %s", task.task_id, task.type, summary)

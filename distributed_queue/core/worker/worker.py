@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.retry import RetryPolicy
     from distributed_queue.core.storage import Command, WorkerInfo
     from distributed_queue.core.worker.attempt import Attempt
+    from distributed_queue.errors import HandlerError
 
 logger = logging.getLogger("distributed_queue.worker")
 
@@ -210,7 +211,7 @@ class _Parts:
             describe=self._describe,
             obey=self._obey,
             queues_seen=self.pump.offer_queues,
-            stuck=self._give_up,
+            give_up=self._give_up,
         )
         self.runner = Runner(handlers, config.error_handler, self.pump.ended, self.keeper.limited, queue.max_body_bytes)
         self.slots = Slots(name, config.max_workers, self.runner.run)
@@ -266,16 +267,16 @@ class _Parts:
                 logger.warning("task %s did not finish in time and is given back", attempt.claimed.id)
                 self.pump.ended(attempt)
 
-    def _give_up(self, attempt: Attempt, reason: type[Exception]) -> None:
-        """A handler does not react: settle without it, and put another thread in its place."""
+    def _give_up(self, attempt: Attempt, reason: type[HandlerError]) -> None:
+        """Settle without the handler, which has not begun or does not react; another thread takes its place."""
         settlement = None
         if reason is TaskCancelled:
             settlement = attempt.report(Outcome.CANCEL)
         elif reason is not LeaseLost:
             settlement = self.runner.failure(attempt, reason())
         if attempt.give_up(settlement):
-            logger.error("task %s is stuck in its handler; its slot is replaced", attempt.claimed.id)
-            self.slots.replace(attempt)
+            if self.slots.replace(attempt):
+                logger.error("task %s is stuck in its handler; its slot is replaced", attempt.claimed.id)
             self.pump.ended(attempt)
 
     def _describe(self) -> WorkerInfo:
