@@ -1,6 +1,6 @@
 """The Python in the documents runs, and prints what they say.
 
-All ``python`` blocks of a page are one program, run in an empty folder. A line that ends in ``# → text`` prints that text.
+All ``python`` blocks of a page are one program, run in an empty folder. A line that ends in ``# → text`` prints it.
 Where a page speaks of the Redis at ``REDIS``, the program gets one of its own.
 A comment ``<!-- not run: reason -->`` before a block keeps it out; it still has to be Python.
 """
