@@ -5,8 +5,8 @@
     python distributed_queue/examples/asyncio_app.py
     python distributed_queue/examples/asyncio_app.py --storage-url sqlite:///app.db --visitors 2000
 
-What one will see: five hundred coroutines that each submit a task and wait for its result, all served in a fraction of a
-second. What they submit at the same time is stored in one step; their handlers run on one event loop, a hundred at a
+What one will see: five hundred coroutines that each submit a task and wait for its result, all served in a fraction of
+a second. What they submit at the same time is stored in one step; their handlers run on one event loop, a hundred at a
 time.
 """
 
