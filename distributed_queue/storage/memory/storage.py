@@ -43,7 +43,7 @@ from distributed_queue.storage.memory import settling
 from distributed_queue.storage.memory.journal import MemoryJournal
 from distributed_queue.storage.memory.listing import decode_cursor, encode_cursor, page
 from distributed_queue.storage.memory.queue import SECOND_MS, Entry, MemoryQueue
-from distributed_queue.storage.memory.waiting import WaitingRoom
+from distributed_queue.storage.memory.waiting import Outlook, WaitingRoom
 from distributed_queue.storage.memory.workers import WorkerRegistry
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class MemoryStorage(Storage):
             return [settling.extend(self._queue(lease.queue), lease, deadline_ms) for lease in leases]
 
     def wait(self, queues: Sequence[str], timeout: float) -> tuple[str, ...]:
-        return self._waiting.wait(queues, timeout, lambda: self._claimable(queues))
+        return self._waiting.wait(queues, timeout, lambda: self._outlook(queues))
 
     def wake(self) -> None:
         self._waiting.notify_all()
@@ -333,10 +333,16 @@ class MemoryStorage(Storage):
             expires_at=None if entry.expires_ms is None else entry.expires_ms / SECOND_MS,
         )
 
-    def _claimable(self, names: Sequence[str]) -> tuple[str, ...]:
+    def _outlook(self, names: Sequence[str]) -> Outlook:
         with self._open():
             now_ms = floor_ms(self._clock.now())
-            return tuple(queue.name for queue in self._selected(names) if queue.claimable(now_ms))
+            queues = self._selected(names)
+            due_ms = [due for due in (queue.next_due_ms(now_ms) for queue in queues) if due is not None]
+            return Outlook(
+                tuple(queue.name for queue in queues if queue.claimable(now_ms)),
+                # A millisecond at least: the present is rounded down.
+                max(1.0, min(due_ms)) / SECOND_MS if due_ms else None,
+            )
 
     def _stats(self, queue: MemoryQueue, now_ms: int) -> QueueStats:
         oldest = queue.oldest_ready()

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+class Outlook(NamedTuple):
+    """What there is for a waiter."""
+
+    queues: tuple[str, ...]
+    """Those that may have work now."""
+    seconds: float | None
+    """Until one of them may have some; None if nothing is foreseen."""
+
+
 class _Waiter:
-    __slots__ = ("event", "queues")
+    __slots__ = ("dismissed", "event", "queues")
 
     def __init__(self, queues: Sequence[str]) -> None:
         self.queues = frozenset(queues)
         self.event = threading.Event()
+        self.dismissed = False
 
 
 class WaitingRoom:
@@ -24,18 +35,19 @@ class WaitingRoom:
         self._lock = threading.Lock()
         self._waiters: list[_Waiter] = []
 
-    def wait(self, queues: Sequence[str], timeout: float, ready: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
-        """Block until ``ready()`` names queues, someone wakes this waiter, or the time is over."""
+    def wait(self, queues: Sequence[str], timeout: float, look: Callable[[], Outlook]) -> tuple[str, ...]:
+        """Block until ``look()`` names queues, or everyone is woken, or the time is over."""
+        end = time.monotonic() + timeout
         waiter = _Waiter(queues)
-        with self._lock:
-            self._waiters.append(waiter)
         try:
-            # Looked at after joining, so that an arrival in between is seen one way or the other.
-            found = ready()
-            if found or timeout <= 0:
-                return found
-            waiter.event.wait(timeout)
-            return ready()
+            while True:
+                self._join(waiter)
+                # After joining, so that an arrival in between is seen one way or the other.
+                found, due = look()
+                left = end - time.monotonic()
+                if found or left <= 0 or waiter.dismissed:
+                    return found
+                waiter.event.wait(left if due is None else min(left, due))
         finally:
             with self._lock:
                 if waiter in self._waiters:
@@ -54,5 +66,12 @@ class WaitingRoom:
         """Wake everyone."""
         with self._lock:
             for waiter in self._waiters:
+                waiter.dismissed = True
                 waiter.event.set()
             self._waiters.clear()
+
+    def _join(self, waiter: _Waiter) -> None:
+        with self._lock:
+            if waiter not in self._waiters and not waiter.dismissed:
+                waiter.event.clear()
+                self._waiters.append(waiter)
