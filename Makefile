@@ -52,8 +52,8 @@ format: .venv/.dev-ready ## Format the code, and mend what the linter can mend
 	$(PY) -m ruff format
 
 .PHONY: bench
-bench: .venv/.run-ready servers ## Measure throughput on this machine
-	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m distributed_queue.benchmarks $(ARGS)
+bench: .venv/.run-ready servers ## Measure speed and cost on this machine (ARGS="--quick")
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks $(ARGS)
 
 .PHONY: docs
 docs: .venv/.dev-ready ## Generate docs/reference/ from the code

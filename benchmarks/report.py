@@ -1,0 +1,87 @@
+"""The figures as a table for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from benchmarks.figures import Cpu, ratio
+from distributed_queue import __version__
+
+if TYPE_CHECKING:
+    from benchmarks.figures import Figure
+    from benchmarks.places import Place
+
+PACKAGES = ("msgspec", "redis", "hiredis", "apsw")
+
+
+def conditions() -> dict[str, Any]:
+    """When, on what, and with which versions the figures were taken."""
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "load": os.getloadavg()[0],
+        },
+        "versions": {
+            "distributedq": __version__,
+            "python": platform.python_version(),
+            "redis-server": _first_line(["redis-server", "--version"]),
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
+    }
+
+
+def table(place: Place, figures: list[Figure]) -> Table:
+    """All figures of one storage."""
+    grid = Table(title=f"{place.name}: {place.settings}", title_justify="left", title_style="bold")
+    grid.add_column("figure", no_wrap=True)
+    for heading in ("median", "lowest", "highest", "of raw", *(f"{who}\nµs/task" for who in Cpu._fields)):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    for figure in figures:
+        times = ratio(figure, figures)
+        grid.add_row(
+            figure.name,
+            f"{_number(figure.value)} {figure.unit}",
+            _number(min(figure.samples)),
+            _number(max(figure.samples)),
+            "" if times is None else f"{times:.2f}",
+            *("" if each is None else f"{each:.1f}" for each in figure.cpu),
+        )
+    return grid
+
+
+def write_json(path: Path, rounds: int, figures: list[Figure], circumstances: dict[str, Any]) -> None:
+    """Write everything that was measured."""
+    found = [{**figure._asdict(), "cpu": figure.cpu._asdict(), "ratio": ratio(figure, figures)} for figure in figures]
+    path.write_text(json.dumps({**circumstances, "rounds": rounds, "figures": found}, indent=2) + "\n")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"  # noqa: PLR2004 - three digits that mean something
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _first_line(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[0]
+    except OSError:
+        return "not installed"

@@ -1,0 +1,25 @@
+"""What is measured. Each module has ``measure(place, scale)``, which gives the samples of one round."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmarks.scenarios import enqueue, latency, memory, process, raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import TypeAlias
+
+    from benchmarks.figures import Sample
+    from benchmarks.load import Scale
+    from benchmarks.places import Place
+
+    Measure: TypeAlias = Callable[[Place, Scale], Iterator[Sample]]
+
+SCENARIOS: dict[str, Measure] = {
+    "process": process.measure,
+    "enqueue": enqueue.measure,
+    "raw": raw.measure,
+    "latency": latency.measure,
+    "memory": memory.measure,
+}

@@ -1,0 +1,50 @@
+"""Room that a waiting task takes: all of its state, its place in the queue, and its share of the journal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks import ENVIRONMENT
+from benchmarks.figures import Sample
+from benchmarks.load import Scale, fill
+from benchmarks.places import MemoryPlace
+from distributed_queue import HybridQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.places import Place
+
+TASKS = 50_000
+
+
+def measure(place: Place, scale: Scale) -> Iterator[Sample]:
+    """With the journal, as by default, and without."""
+    count = scale.count(TASKS, least=20_000)
+    for journal, figure in ((True, "bytes per queued task"), (False, "bytes per queued task, journal off")):
+        if isinstance(place, MemoryPlace):
+            used = _in_a_process_of_its_own(count, journal=journal)
+        else:
+            used = _growth(place, count, journal=journal)
+        yield Sample(figure, used / count, "bytes")
+
+
+def _growth(place: Place, count: int, *, journal: bool) -> int:
+    with HybridQueue.from_url(place.fresh(), journal=journal) as queue:
+        fill(queue, 100)  # what is there once: pages, scripts, buffers
+        before = place.used_bytes()
+        fill(queue, count)
+        return place.used_bytes() - before
+
+
+def _in_a_process_of_its_own(count: int, *, journal: bool) -> int:
+    program = f"from benchmarks.scenarios.memory import print_growth; print_growth({count}, {journal})"
+    command = [sys.executable, "-c", program]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout)
+
+
+def print_growth(count: int, journal: bool) -> None:
+    """Measure the memory engine in the process that calls."""
+    print(_growth(MemoryPlace(), count, journal=journal))
