@@ -9,9 +9,9 @@ from distributed_queue.observability.requests import RequestTimes
 INTRODUCTION = """# Metrics
 
 `GET /api/v1/metrics` has these, in the format of Prometheus, and those of the process (`process_…`). What tasks went
-through is counted by the storage, inside the steps that it counts: the figures hold for all processes together, and every
-server shows the same. So scrape *one* server of a storage, or take `max`, not `sum`, over several. Only requests are
-counted per server.
+through is counted by the storage, inside the steps that it counts: the figures hold for all processes together, and
+every server shows the same. So scrape *one* server of a storage, or take `max`, not `sum`, over several. Only requests
+are counted per server.
 
 `GET /api/v1/metrics/json` has the same as JSON, with rates and percentiles over the last minute.
 
