@@ -26,7 +26,7 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
     """First one task at a time, then an open loop: the next one is sent when it is due, whatever became of the last."""
     with place.session() as (queue, worker):
         worker.start()
-        count = scale.count(IDLE)
+        count = scale.count(IDLE, least=20)
         worker.mark(count)
         for _ in range(count):
             time.sleep(random.uniform(*IDLE_PAUSE_SECONDS))
