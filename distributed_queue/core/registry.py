@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +22,9 @@ ENGINES: dict[str, tuple[str, str]] = {
     "rediss": ("distributed_queue.storage.redis:RedisStorage", "redis"),
 }
 """Scheme to ``(module:Class, extra)``. The class has ``from_url(url, clock) -> Storage``."""
+
+
+_SECRET_PARAMETER = re.compile(r"((?:^|&)[^=&]*(?:password|secret|token)[^=&]*)=[^&]*", re.IGNORECASE)
 
 
 def open_storage(url: str, clock: Clock | None = None) -> Storage:
@@ -49,9 +53,12 @@ def without_password(url: str) -> str:
     """The URL as it may be shown: its password and query values that look like secrets are masked."""
     try:
         parts = urlsplit(url)
-        if parts.password is None:
+        query = _SECRET_PARAMETER.sub(r"\1=***", parts.query)
+        netloc = parts.netloc
+        if parts.password is not None:
+            netloc = f"{parts.username or ''}:***@{netloc.rpartition('@')[2]}"
+        if (netloc, query) == (parts.netloc, parts.query):
             return url
-        host = parts.netloc.rpartition("@")[2]
-        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+        return urlunsplit(parts._replace(netloc=netloc, query=query))
     except ValueError:
         return url.partition("://")[0] + "://…"

@@ -34,9 +34,9 @@ class Backoff(str, Enum):
         return self.value
 
 
-def _check_seconds(name: str, value: float) -> None:
-    if not 0 <= value <= MAX_DELAY_SECONDS:
-        raise InvalidTask(f"retry.{name} is {value}; it is from 0 s to 366 days", field=f"retry.{name}")
+def _check(name: str, value: object, lowest: float, highest: float, wanted: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
+        raise InvalidTask(f"retry.{name} is {value!r:.50}; it is {wanted}", field=f"retry.{name}")
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -58,14 +58,13 @@ class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """For ``Backoff.LIST``."""
 
     def __post_init__(self) -> None:
-        for name in ("base", "cap"):
-            _check_seconds(name, getattr(self, name))
-        for delay in self.delays:
-            _check_seconds("delays", delay)
-        if not 0 <= self.jitter <= 1:
-            raise InvalidTask(f"retry.jitter is {self.jitter}; it is a share from 0 to 1", field="retry.jitter")
-        if not 1 <= self.factor <= MAX_FACTOR:
-            raise InvalidTask(f"retry.factor is {self.factor}; it is from 1 to {MAX_FACTOR}", field="retry.factor")
+        if not isinstance(self.backoff, Backoff):
+            known = ", ".join(Backoff)
+            raise InvalidTask(f"retry.backoff is {self.backoff!r:.50}; use Backoff: {known}", field="retry.backoff")
+        for name, value in (("base", self.base), ("cap", self.cap), *(("delays", delay) for delay in self.delays)):
+            _check(name, value, 0, MAX_DELAY_SECONDS, "from 0 s to 366 days")
+        _check("jitter", self.jitter, 0, 1, "a share from 0 to 1")
+        _check("factor", self.factor, 1, MAX_FACTOR, f"from 1 to {MAX_FACTOR}")
         if self.backoff is Backoff.LIST and not self.delays:
             raise InvalidTask("retry.delays is empty; a list back-off needs at least one delay", field="retry.delays")
 
@@ -84,7 +83,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
         try:
             return float(self.base * self.factor ** (failures - 1))
         except OverflowError:
-            return self.cap
+            return self.cap if self.base else 0.0
 
 
 DEFAULT_RETRY = RetryPolicy()

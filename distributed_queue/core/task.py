@@ -233,6 +233,8 @@ def _check_fields(task: Task) -> None:
             f"max_retries is {task.max_retries!r:.50}; it is a whole number from 0 to {MAX_RETRIES_LIMIT:,}",
             field="max_retries",
         )
+    if task.retry is not None and not isinstance(task.retry, RetryPolicy):
+        raise InvalidTask(f"retry is {task.retry!r:.50}; it is a RetryPolicy", field="retry")
     if task.timeout is not None:
         _check_number("timeout", task.timeout, 0.001, MAX_DELAY_SECONDS)
     if task.delay is not None:

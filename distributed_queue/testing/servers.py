@@ -1,4 +1,4 @@
-"""Real servers for tests and benchmarks: started on free loopback ports, in folders of their own, ended by process id."""
+"""Real servers for tests and benchmarks, on free loopback ports and in folders of their own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from typing_extensions import Self
 
 HOST = "127.0.0.1"
 INSTALL = {
@@ -67,7 +69,7 @@ class RedisServer:
         path = self._folder / "redis.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def start(self) -> RedisServer:
+    def start(self) -> Self:
         """Start it and wait until it answers. Does nothing if it runs."""
         if self._process is not None:
             return self
@@ -75,7 +77,7 @@ class RedisServer:
         settings = {"bind": HOST, "port": str(self.port), "dir": str(self._folder), **self._options}
         arguments = [word for name, value in settings.items() for word in (f"--{name}", value)]
         with (self._folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen([self._program, *arguments], stdout=log, stderr=log)
+            self._process = subprocess.Popen([self._program, *arguments], stdout=log, stderr=log)  # noqa: S603  # found by name
         self._wait_until_ready()
         return self
 
@@ -98,7 +100,7 @@ class RedisServer:
         if answer != b"+OK\r\n":
             raise RuntimeError(f"redis-server did not flush: {answer!r}")
 
-    def __enter__(self) -> RedisServer:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *exception: object) -> None:

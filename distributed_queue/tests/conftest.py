@@ -8,7 +8,7 @@ import pytest
 
 pytest.register_assert_rewrite("distributed_queue.testing")
 
-from distributed_queue.testing.servers import MissingServer, RedisServer  # noqa: E402: after the line above
+from distributed_queue.testing.servers import MissingServer, RedisServer  # noqa: E402  # after the line above
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

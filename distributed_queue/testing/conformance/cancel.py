@@ -32,9 +32,7 @@ class TestCancel:
     """``cancel``."""
 
     @pytest.mark.parametrize("state", WAITING, ids=str)
-    def test_a_waiting_task_is_cancelled_at_once(
-        self, storage: Storage, clock: ManualClock, state: TaskStatus
-    ) -> None:
+    def test_a_waiting_task_is_cancelled_at_once(self, storage: Storage, clock: ManualClock, state: TaskStatus) -> None:
         bring_to(storage, state)
         (task,) = storage.cancel(Q, ["t1"])
         assert task == stored(storage)

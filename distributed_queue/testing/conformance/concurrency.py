@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.storage import ClaimedTask
 from distributed_queue.errors import QueueFull
 from distributed_queue.testing.builders import Q, complete, request, retry
 from distributed_queue.testing.steps import claim, claim_one, counter, enqueue, stats
@@ -16,7 +15,7 @@ from distributed_queue.testing.steps import claim, claim_one, counter, enqueue, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from distributed_queue.core.storage import Storage
+    from distributed_queue.core.storage import ClaimedTask, Settlement, Storage
 
 T = TypeVar("T")
 THREADS = 8
@@ -82,7 +81,7 @@ class TestConcurrency:
 
         def work(number: int) -> None:
             client = [storage, second_storage][number % 2]
-            settlements = []
+            settlements: list[Settlement] = []
             while not finished.is_set():
                 answer = client.exchange(settlements, request(limit=5, worker=f"w{number}"))
                 with lock:

@@ -10,7 +10,17 @@ from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import StoredTask
 from distributed_queue.errors import InvalidQueueName
 from distributed_queue.testing.builders import Q, new_task
-from distributed_queue.testing.steps import REACHABLE, bring_to, claim_ids, claim_one, enqueue, listed, stats, status, stored
+from distributed_queue.testing.steps import (
+    REACHABLE,
+    bring_to,
+    claim_ids,
+    claim_one,
+    enqueue,
+    listed,
+    stats,
+    status,
+    stored,
+)
 
 if TYPE_CHECKING:
     from distributed_queue.core.clock import ManualClock
@@ -34,7 +44,7 @@ BODIES = {
     "quotes": b"'\"`;--",
     "a mebibyte": b"\xc4" * (1 << 20),
 }
-TYPES = ["default", "a type with spaces", "smörgås→", "it's|a:\"type\"{q}", "t" * 200]
+TYPES = ["default", "a type with spaces", "smörgås→", 'it\'s|a:"type"{q}', "t" * 200]
 QUEUES = ["a", "0", "A.b_c-9", "q" * 100]
 BAD_QUEUES = ["", " ", "two words", "a/b", "{q}", "schlange🐍", "q\n", "q" * 101]
 

@@ -36,7 +36,7 @@ class TestOrder:
         assert claim_ids(storage) == ["b", "a", "d", "c"]
 
     def test_many_priorities_come_out_sorted_and_stable(self, storage: Storage) -> None:
-        chance = random.Random(7)  # noqa: S311: any mixture does
+        chance = random.Random(7)  # noqa: S311  # any mixture does
         tasks = [new_task(f"t{number}", priority=chance.randrange(10)) for number in range(300)]
         storage.enqueue(tasks)
         in_order = sorted(tasks, key=lambda task: task.priority)

@@ -8,7 +8,7 @@ import pytest
 
 from distributed_queue.core.lifecycle import REQUEUABLE, TaskStatus
 from distributed_queue.core.storage import StoredTask
-from distributed_queue.testing.builders import Q, TYPE, bury, new_task, retry
+from distributed_queue.testing.builders import TYPE, Q, bury, new_task, retry
 from distributed_queue.testing.steps import (
     REACHABLE,
     bring_to,

@@ -99,9 +99,7 @@ class TestSettle:
         enqueue(storage, "t1")
         assert storage.settle([Settlement(Q, "nobody", 1, Outcome.COMPLETE)]) == [False]
 
-    def test_a_second_client_may_settle(
-        self, storage: Storage, second_storage: Storage, claimed: ClaimedTask
-    ) -> None:
+    def test_a_second_client_may_settle(self, storage: Storage, second_storage: Storage, claimed: ClaimedTask) -> None:
         assert settle(second_storage, complete(claimed, b"r"))
         assert stored(storage).result == b"r"
 
@@ -109,7 +107,9 @@ class TestSettle:
 class TestOutcomes:
     """``settle``: what each outcome leaves."""
 
-    @pytest.mark.parametrize("result", [None, b"", b"\x00\xff", b"r" * (1 << 20)], ids=["none", "empty", "raw", "large"])
+    @pytest.mark.parametrize(
+        "result", [None, b"", b"\x00\xff", b"r" * (1 << 20)], ids=["none", "empty", "raw", "large"]
+    )
     def test_complete_keeps_the_result(self, storage: Storage, claimed: ClaimedTask, result: bytes | None) -> None:
         settle(storage, complete(claimed, result))
         assert stored(storage).result == result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import FIRST_COMPLETED, wait
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
     from distributed_queue.core.storage import ClaimedTask, JournalEntry, Storage
 
-LIMIT = 20.0
-"""Seconds until a wait that nothing ends counts as lost."""
+LIMIT = 10.0
+"""Seconds until a wait that nothing ended counts as lost."""
+PATIENCE = 3 * LIMIT
+"""Seconds for which waits are asked for: what they wait for must come before."""
 SHORT = 0.2
 """Seconds for which a wait has to last where nothing must end it."""
 
@@ -35,7 +38,7 @@ def work_as_it_comes(storage: Storage, limit: float = LIMIT) -> ClaimedTask:
 
 def waiting(threads: ThreadPoolExecutor, storage: Storage, *queues: str) -> Future[tuple[str, ...]]:
     """Another thread that waits for work, and has begun to."""
-    future = threads.submit(storage.wait, queues or (Q,), LIMIT)
+    future = threads.submit(storage.wait, queues or (Q,), PATIENCE)
     with pytest.raises(TimeoutError):
         future.result(SHORT)
     return future
@@ -46,7 +49,7 @@ class TestWait:
 
     def test_ready_work_is_named_at_once(self, realtime_storage: Storage) -> None:
         enqueue(realtime_storage, "t1", queue="b")
-        assert realtime_storage.wait(["a", "b"], LIMIT) == ("b",)
+        assert realtime_storage.wait(["a", "b"], PATIENCE) == ("b",)
 
     def test_without_work_the_time_passes(self, realtime_storage: Storage) -> None:
         realtime_storage.configure(Q, {})
@@ -78,9 +81,7 @@ class TestWait:
         enqueue(realtime_storage, "t1", queue="b")
         assert future.result(LIMIT) == ("b",)
 
-    def test_an_arrival_in_another_queue_does_not(
-        self, realtime_storage: Storage, threads: ThreadPoolExecutor
-    ) -> None:
+    def test_an_arrival_in_another_queue_does_not(self, realtime_storage: Storage, threads: ThreadPoolExecutor) -> None:
         future = waiting(threads, realtime_storage, "a")
         enqueue(realtime_storage, "t1", queue="b")
         with pytest.raises(TimeoutError):
@@ -98,6 +99,17 @@ class TestWait:
         futures = [threads.submit(work_as_it_comes, realtime_storage) for _ in range(3)]
         enqueue(realtime_storage, "t0", "t1", "t2")
         assert {future.result(LIMIT).id for future in futures} == {"t0", "t1", "t2"}
+
+    @pytest.mark.parametrize("limit", [0, 1])
+    def test_a_claim_that_leaves_work_passes_the_news_on(
+        self, realtime_storage: Storage, threads: ThreadPoolExecutor, limit: int
+    ) -> None:
+        futures = {waiting(threads, realtime_storage) for _ in range(2)}
+        enqueue(realtime_storage, "t1", "t2")
+        done, _ = wait(futures, LIMIT, FIRST_COMPLETED)
+        assert done
+        claim_ids(realtime_storage, limit=limit)
+        assert [future.result(LIMIT) for future in futures] == [(Q,), (Q,)]
 
     def test_wake_ends_every_wait_of_this_client(self, realtime_storage: Storage, threads: ThreadPoolExecutor) -> None:
         futures = [waiting(threads, realtime_storage) for _ in range(2)]
@@ -185,7 +197,7 @@ class TestJournalNews:
     def test_what_is_there_already_comes_at_once(self, realtime_storage: Storage) -> None:
         enqueue(realtime_storage, "t1")
         enqueue(realtime_storage, "t2")
-        assert [entry.position for entry in realtime_storage.journal(Q, 1, 10, LIMIT)] == [2]
+        assert [entry.position for entry in realtime_storage.journal(Q, 1, 10, PATIENCE)] == [2]
 
     def test_only_news_after_the_position_count(self, realtime_storage: Storage, threads: ThreadPoolExecutor) -> None:
         enqueue(realtime_storage, "t1")
@@ -213,7 +225,7 @@ class TestJournalNews:
 
     @staticmethod
     def _reading(threads: ThreadPoolExecutor, storage: Storage, after: int) -> Future[list[JournalEntry]]:
-        future = threads.submit(storage.journal, Q, after, 10, LIMIT)
+        future = threads.submit(storage.journal, Q, after, 10, PATIENCE)
         with pytest.raises(TimeoutError):
             future.result(SHORT)
         return future

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distributed_queue.storage.redis import RedisStorage
-from distributed_queue.testing.conformance import *  # noqa: F403: the suite
+from distributed_queue.testing.conformance import *  # noqa: F403  # the suite
 
 if TYPE_CHECKING:
     from distributed_queue.testing.conformance.fixtures import OpenClient
