@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from distributed_queue import errors
+from distributed_queue.api.problems import PROBLEMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ INTRODUCTION = """# Errors
 Everything that the library raises on purpose is a `DistributedQueueError` from `distributed_queue.errors`. Each class
 has a stable `code`, which is also in logs, in metrics and in the problem documents of the REST API, and a `transient`
 flag: whether the same call may succeed later without a change. Details are attributes; nobody has to parse a message.
+The number is the status that the REST API answers with, where the error gets that far.
 
 A class in the list is also caught by naming the class that it is indented under.
 """
@@ -35,11 +37,15 @@ def page() -> str:
     """The page as Markdown."""
     lines = [INTRODUCTION]
     for depth, error in tree(errors.DistributedQueueError):
-        lines.append(
-            f"{'  ' * depth}- **`{error.__name__}`** (`{error.code}`{', transient' if error.transient else ''}): "
-            f"{_meaning(error)}{_attributes(error)}"
+        marks = ", ".join(
+            filter(None, [f"`{error.code}`", _status(error.code), "transient" if error.transient else ""])
         )
+        lines.append(f"{'  ' * depth}- **`{error.__name__}`** ({marks}): {_meaning(error)}{_attributes(error)}")
     return "\n".join(lines)
+
+
+def _status(code: str) -> str:
+    return str(PROBLEMS[code].status)
 
 
 def _meaning(error: type[Exception]) -> str:

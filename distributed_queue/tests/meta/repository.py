@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "distributed_queue"
 DOCS = ROOT / "docs"
 
-_FOLDERS = ("distributed_queue", "docs", "scripts", ".ci", "benchmarks")
+_FOLDERS = ("benchmarks", "distributed_queue", "docs", "scripts", ".ci")
 _TEXT = frozenset(
     {".cfg", ".css", ".html", ".js", ".json", ".lua", ".md", ".py", ".pyi", ".sh", ".sql", ".toml", ".txt", ".yml", ""}
 )
