@@ -7,13 +7,16 @@ No connection, cursor or transaction type crosses this port.
 **Identity.** A task is named by ``(queue, id)``. Ids are unique within a queue.
 
 **Order.** Ready tasks run by ``(priority, sequence)``; a task gets its sequence number when it becomes ready and keeps
-it when its lease ends or is released, so it goes back to its old place. Tasks that become due together get theirs in
-the order of ``(due, id)``.
+it when its lease ends or is released, so it goes back to its old place. A delayed task becomes ready when a claim
+promotes it: it stands behind those that were enqueued before that claim, and those promoted together stand in the order
+of ``(due, id)``.
 
 **Fencing.** A claim increments the task's ``attempt``. ``settle`` and ``extend`` carry it; an old one changes nothing.
+A lease that ran out is still held until a claim takes it back: what comes before that counts.
 
 **Replays.** A client may ask twice when a reply was lost. ``enqueue`` reports a known id. A settle that repeats what
-the same attempt already did is answered as the first was and changes nothing.
+the same attempt already did is answered as the first was and changes nothing, as long as the task stands where that
+left it (in the outcome's state, or cancelled where that was asked for); afterwards it is an old one.
 
 **Errors.** ``StorageUnavailable`` when the storage cannot be reached, ``StorageFull`` when it has no room,
 ``StorageIncompatible`` when it cannot be used as it is; every verb may raise them.
@@ -50,7 +53,7 @@ from distributed_queue.core.records import (
     WorkerInfo,
     apply_config,
 )
-from distributed_queue.errors import InvalidQueueName
+from distributed_queue.errors import ConfigurationError, InvalidQueueName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,6 +85,7 @@ __all__ = [
     "WorkerInfo",
     "apply_config",
     "check_queue_name",
+    "check_queue_names",
 ]
 
 SWEEP_LIMIT = 1000
@@ -99,6 +103,13 @@ def check_queue_name(name: str) -> str:
     return name
 
 
+def check_queue_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of one queue or more, or raise ``InvalidQueueName`` or ``ConfigurationError``."""
+    if isinstance(names, str) or not names:
+        raise ConfigurationError(f"queues is {names!r:.120}; it is a list of names, at least one, or None for all")
+    return tuple(check_queue_name(name) for name in names)
+
+
 class Storage(ABC):
     """The port. See the module's docstring for what holds of every verb."""
 
@@ -111,7 +122,8 @@ class Storage(ABC):
     def enqueue(self, tasks: Sequence[NewTask]) -> list[bool]:
         """Store all, or none. False for a task whose id the queue knows already: it is left as it is.
 
-        Raises ``QueueFull`` where a queue would exceed its size limit.
+        Of equal ids in one call the first counts. Raises ``QueueFull`` where a queue would exceed its size limit; ids
+        that it knows need no room.
         """
 
     @abstractmethod
@@ -125,10 +137,12 @@ class Storage(ABC):
            ``crashed`` once it has ``max_crashes``;
         2. expires up to ``SWEEP_LIMIT`` waiting tasks, in the order of ``(expires_at, id)``;
         3. promotes up to ``SWEEP_LIMIT`` due tasks, in the order of ``(due, id)``;
-        4. unless it is paused, takes ready tasks in order, as far as limit, rate and concurrency allow.
+        4. unless it is paused, takes ready tasks in order, as far as limit, rate and concurrency allow; one that is past
+           its ``expires_at`` is expired instead, and uses nothing up.
 
         Where ready tasks remain that could be claimed now, the next waiter is woken; so a claim with ``limit`` 0 passes
-        on news for which there is no room. Every queue touched is trimmed to its retention, by up to ``SWEEP_LIMIT``.
+        on news for which there is no room. Every queue touched is trimmed to its retention, by up to ``SWEEP_LIMIT``, in
+        the order of ``(finished, id)``; that is not journalled.
         """
 
     @abstractmethod
@@ -167,7 +181,11 @@ class Storage(ABC):
 
     @abstractmethod
     def queues(self) -> tuple[str, ...]:
-        """The names of all queues that were ever used or configured, sorted."""
+        """The names of all queues, sorted.
+
+        A queue is made by its first task or setting. Reading makes none; whether another verb that finds nothing to do
+        makes one is left to the engine.
+        """
 
     # Control
 
@@ -182,7 +200,8 @@ class Storage(ABC):
     def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
         """Make tasks in ``lifecycle.REQUEUABLE`` states ready now, failures and crashes reset. False for others.
 
-        Clears error, reason, result, progress and ``expires_at``.
+        They go to the end of the line in the order named; no size limit holds them up. Clears error, reason, result,
+        progress, ``expires_at`` and a request to cancel; the attempt stays.
         """
 
     @abstractmethod
@@ -191,20 +210,25 @@ class Storage(ABC):
 
     @abstractmethod
     def update(self, queue: str, task_id: str, changes: TaskUpdate) -> bool:
-        """Change a task. False, and nothing changed, where its state or attempt does not fit a change."""
+        """Make all changes, of which there is at least one, in one step.
+
+        False, and nothing changed, where the task's state or attempt does not fit one of them. A priority changes the
+        place in line, not the sequence; a time that is over is due at the next claim.
+        """
 
     @abstractmethod
     def clear(self, queue: str) -> int:
         """Forget all tasks of a queue; how many there were. Settings, counters and journal stay. Leases are lost.
 
-        May proceed in bounded steps.
+        May proceed in bounded steps. Journalled if there were any.
         """
 
     @abstractmethod
     def configure(self, queue: str, changes: dict[str, object]) -> QueueConfig:
         """Change some of a queue's settings (the fields of ``QueueConfig``) for all processes; all of them afterwards.
 
-        An empty ``changes`` creates the queue, if need be, and reads.
+        An empty ``changes`` creates the queue, if need be, and reads. Journalled as far as something changed:
+        ``paused`` or ``resumed``, then ``configured`` for the rest.
         """
 
     # Workers

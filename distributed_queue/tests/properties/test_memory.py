@@ -26,6 +26,7 @@ class ForgetsFencing(MemoryStorage):
         return Exchange([True] * len(settlements), answer.claim)
 
 
+@pytest.mark.slow
 def test_memory_does_as_memory_does() -> None:
     check_against_memory(MemoryStorage)
 

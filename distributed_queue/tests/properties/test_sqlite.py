@@ -1,0 +1,26 @@
+"""SQLite does as memory does, whatever is asked of it and in whatever order."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from distributed_queue.storage.sqlite import SQLiteStorage
+from distributed_queue.testing.machine import check_against_memory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from distributed_queue.core.clock import Clock
+
+
+@pytest.mark.slow
+def test_sqlite_does_as_memory_does(tmp_path: Path) -> None:
+    numbers = count()
+
+    def open_empty(clock: Clock) -> SQLiteStorage:
+        return SQLiteStorage.from_url(f"sqlite:///{tmp_path}/{next(numbers)}.db", clock)
+
+    check_against_memory(open_empty)
