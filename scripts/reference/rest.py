@@ -161,8 +161,8 @@ Whatever is not 2xx or 3xx is a problem document (RFC 9457), `application/proble
 }}
 ```
 
-`instance` has the request's id, which is in the server's log, and in the header `X-Request-ID` of the answer. `code` does not change between
-versions. Those that [errors of the library](errors.md) have too mean the same.
+`instance` has the request's id, which is in the server's log, and in the header `X-Request-ID` of the answer. `code` does
+not change between versions. Those that [errors of the library](errors.md) have too mean the same.
 
 | code | status | title |
 |---|---|---|"""
