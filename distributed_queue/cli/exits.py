@@ -1,0 +1,100 @@
+"""How the programs end: exit codes, and what a person is told about an error."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from distributed_queue import errors
+
+
+class ExitCode(IntEnum):
+    """What a program's exit code means. Scripts rely on these."""
+
+    OK = 0
+    FAILURE = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    AUTH = 4
+    NOT_FOUND = 5
+    CONFLICT = 6
+    TIMEOUT = 7
+    TASK_FAILED = 8
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+MEANINGS = {
+    ExitCode.OK: "done; for serve and worker: stopped gracefully",
+    ExitCode.FAILURE: "it failed; the message says why",
+    ExitCode.USAGE: "wrong usage, input or setting; nothing was changed",
+    ExitCode.UNREACHABLE: "the storage cannot be reached",
+    ExitCode.AUTH: "the storage refused the user or the password",
+    ExitCode.NOT_FOUND: "no such task, queue or worker",
+    ExitCode.CONFLICT: "the state of the task, or what goes on, forbids it",
+    ExitCode.TIMEOUT: "waited in vain; the task goes on",
+    ExitCode.TASK_FAILED: "waited for a task, and it failed",
+    ExitCode.INTERRUPTED: "interrupted with Ctrl-C; serve and worker: by a second one",
+    ExitCode.TERMINATED: "serve and worker: ended at once by a second SIGTERM",
+}
+
+
+class NotFound(errors.DistributedQueueError):
+    """No queue or worker of the name that was given."""
+
+    code = "not-found"
+
+
+class Conflict(errors.DistributedQueueError):
+    """Something else that goes on stands in the way."""
+
+    code = "conflict"
+
+
+class Failure(NamedTuple):
+    """An error as a person is told it."""
+
+    code: ExitCode
+    cause: str
+    hint: str = ""
+
+
+_CODES: tuple[tuple[type[errors.DistributedQueueError], ExitCode, str], ...] = (
+    (errors.TaskNotFound, ExitCode.NOT_FOUND, "dq tasks list shows the tasks that are stored."),
+    (NotFound, ExitCode.NOT_FOUND, "dq queues list and dq workers list show what there is."),
+    (errors.TaskConflict, ExitCode.CONFLICT, ""),
+    (Conflict, ExitCode.CONFLICT, ""),
+    (errors.ResultTimeout, ExitCode.TIMEOUT, "Wait on with: dq tasks wait {task_id}"),
+    (errors.TaskFailed, ExitCode.TASK_FAILED, "More about it with: dq tasks get {task_id}"),
+    (
+        errors.StorageUnavailable,
+        ExitCode.UNREACHABLE,
+        "Is it running, and the address right? --storage-url or DQ_STORAGE_URL names another.",
+    ),
+    (errors.QueueFull, ExitCode.FAILURE, "The limit is changed with: dq queues configure {queue} --max-size N"),
+    (errors.StorageFull, ExitCode.FAILURE, "Make room; finished tasks go sooner with a shorter retention."),
+    (errors.InvalidStorageURL, ExitCode.USAGE, "--storage-url or DQ_STORAGE_URL names the storage."),
+    (errors.InvalidInput, ExitCode.USAGE, ""),
+)
+_REFUSALS = frozenset({"AuthenticationError", "AuthenticationWrongNumberOfArgsError", "NoPermissionError"})
+"""What drivers call it when a user or a password is refused."""
+
+
+def explain(error: Exception) -> Failure:
+    """The exit code, the cause in one line and a hint for an error."""
+    if not isinstance(error, errors.DistributedQueueError):
+        return Failure(ExitCode.FAILURE, f"{type(error).__name__}: {error}", "--debug shows where it comes from.")
+    if _was_refused(error):
+        return Failure(ExitCode.AUTH, str(error), "User and password are part of the storage URL.")
+    for kind, code, hint in _CODES:
+        if isinstance(error, kind):
+            return Failure(code, str(error), hint.format_map(vars(error)))
+    return Failure(ExitCode.FAILURE, str(error))
+
+
+def _was_refused(error: BaseException | None) -> bool:
+    while error is not None:
+        if type(error).__name__ in _REFUSALS:
+            return True
+        error = error.__cause__
+    return False

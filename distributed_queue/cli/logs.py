@@ -1,0 +1,54 @@
+"""Log lines of ``serve`` and ``worker``: on stderr, as text for people or as JSON for collectors."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from distributed_queue.api.documents import iso
+from distributed_queue.cli.text import visible
+
+if TYPE_CHECKING:
+    from distributed_queue.settings import Settings
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+"""Attributes that every record has; what else is there was given with ``extra``."""
+
+
+class TextFormatter(logging.Formatter):
+    """``12:30:59 INFO    worker: text``. Control characters in messages are written out."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, and the traceback below it."""
+        name = record.name.removeprefix("distributed_queue.")
+        time = self.formatTime(record, "%H:%M:%S")
+        text = f"{time} {record.levelname:<7} {name}: {visible(record.getMessage())}"
+        if record.exc_info:
+            text += "\n" + visible(self.formatException(record.exc_info), lines=True)
+        return text
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line: ``timestamp, level, logger, event``, what ``extra`` gave, and ``exception``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        entry = {
+            "timestamp": iso(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **{name: value for name, value in vars(record).items() if name not in _STANDARD},
+        }
+        if record.exc_info:
+            entry["exception"] = self.formatException(record.exc_info)
+        return json.dumps(entry, default=str)
+
+
+def set_up(settings: Settings) -> None:
+    """Send all log messages of the process to stderr, in the form and from the level that the settings name."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)

@@ -1,0 +1,49 @@
+"""SIGTERM and SIGINT as news that the main thread waits for."""
+
+from __future__ import annotations
+
+import signal
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
+    from typing_extensions import Self
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopSignals:
+    """While it is entered, signals do not interrupt the program; ``wait`` tells of them.
+
+    A ``SimpleQueue`` carries them, since its ``put`` may interrupt its own ``get``; an ``Event`` could deadlock.
+    """
+
+    def __init__(self) -> None:
+        self._news: SimpleQueue[int | None] = SimpleQueue()
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._before = {number: signal.signal(number, self._arrived) for number in STOPPING}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """The number of the next signal; None when the time is over, or when ``notify`` was called."""
+        try:
+            return self._news.get(timeout=timeout)
+        except Empty:
+            return None
+
+    def notify(self) -> None:
+        """End one ``wait``: from another thread, something else happened."""
+        self._news.put(None)
+
+    def _arrived(self, number: int, _frame: FrameType | None) -> None:
+        self._news.put(number)

@@ -1,0 +1,132 @@
+"""``dq worker``: one worker in this process, for the handlers of one's own modules."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from distributed_queue.cli import logs
+from distributed_queue.cli.command import Command
+from distributed_queue.cli.draining import drain
+from distributed_queue.cli.loading import register_handlers
+from distributed_queue.cli.options import setting_option
+from distributed_queue.cli.session import Session
+from distributed_queue.cli.signals import StopSignals
+from distributed_queue.cli.text import plural
+from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.worker import WorkerConfig, WorkerPool
+from distributed_queue.errors import ConfigurationError, DistributedQueueError
+
+if TYPE_CHECKING:
+    from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.core.worker import Worker
+    from distributed_queue.settings import Settings
+
+logger = logging.getLogger("distributed_queue.program")
+
+_BURST_LOOK_SECONDS = 0.1
+"""How often a burst looks whether anything is left."""
+
+
+@click.command(
+    cls=Command,
+    as_json=False,
+    examples=(
+        "dq worker my.module",
+        "dq worker my.module:handlers --queues urgent,default --threads 20 --storage-url redis://localhost:6379/0",
+        "dq worker my.module --burst",
+    ),
+)
+@click.argument("module", metavar="[MODULE[:NAME]]...", nargs=-1)
+@setting_option("--queues", metavar="A,B", help="Queues to take from, the preferred ones first.  [default: all]")
+@setting_option("--threads", "workers", metavar="N", help="Tasks that run at the same time.  [default: 10]")
+@setting_option("--name", "worker_name", metavar="NAME", help="Name to be listed under.  [default: HOST-PID]")
+@setting_option("--shutdown-timeout", metavar="DURATION", help="Time for running tasks to finish.  [default: 30s]")
+@setting_option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
+@setting_option("--log-format", metavar="FORMAT", help="text or json.  [default: text]")
+@click.option("--burst", is_flag=True, help="Exit when no task is ready to run. What is due later stays.")
+@click.pass_obj
+def worker(session: Session, module: tuple[str, ...], burst: bool) -> None:
+    """Run the handlers of MODULE for the tasks of a storage, until it is stopped.
+
+    MODULE has a dictionary "handlers" (task type to function) or a function "register(pool)"; MODULE:NAME names
+    another dictionary or function. DQ_HANDLERS may name modules instead.
+
+    SIGTERM and Ctrl-C stop it gracefully: it takes no more tasks, and those that run may finish. A second one stops
+    it at once.
+    """
+    session.take("handlers", module)
+    settings = session.settings
+    if not settings.handlers:
+        raise click.UsageError(
+            "Name the MODULE with your handlers; distributed_queue.handlers has some for a first try"
+        )
+    logs.set_up(settings)
+    with StopSignals() as signals, session.shared_queue(configure=True) as queue:
+        pool = WorkerPool(queue)
+        register_handlers(settings.handlers, pool)
+        one = pool.add_worker(_config(settings))
+        if not one.handlers:
+            raise ConfigurationError(f"There are no handlers in {', '.join(settings.handlers)}")
+        pool.start_all()
+        _greet(one, queue)
+        threading.Thread(target=_tell_when_stopped, args=(one, signals), daemon=True).start()
+        _work(one, queue, signals, burst=burst)
+        drain(pool, signals, settings.shutdown_timeout)
+    logger.info("stopped")
+
+
+def _config(settings: Settings) -> WorkerConfig:
+    return WorkerConfig(
+        name=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+        max_workers=settings.workers,
+        shutdown_timeout=settings.shutdown_timeout,
+        queues=settings.queues or None,
+    )
+
+
+def _greet(one: Worker, queue: HybridQueue) -> None:
+    config = one.config
+    logger.info(
+        "worker %s takes from %s of %s, %s at a time",
+        config.name,
+        "all queues" if config.queues is None else ", ".join(config.queues),
+        queue.storage.url,
+        plural(config.max_workers, "task"),
+    )
+    logger.info("handlers: %s; Ctrl-C or SIGTERM stops gracefully", ", ".join(sorted(one.handlers)))
+
+
+def _tell_when_stopped(one: Worker, signals: StopSignals) -> None:
+    """For a worker that ``dq workers stop``, or the REST API, has told to stop."""
+    one.join()
+    signals.notify()
+
+
+def _work(one: Worker, queue: HybridQueue, signals: StopSignals, *, burst: bool) -> None:
+    """Return when it is time to stop: at a signal, when the worker has stopped, or when a burst is through."""
+    idle_before = False
+    while one.running:
+        if signals.wait(_BURST_LOOK_SECONDS if burst else None) is not None:
+            return
+        if burst:
+            idle = _is_idle(one, queue)
+            if idle and idle_before:
+                logger.info("no task is left that is ready to run")
+                return
+            # Twice: a task may be on its way from the storage to its handler.
+            idle_before = idle
+
+
+def _is_idle(one: Worker, queue: HybridQueue) -> bool:
+    try:
+        every = queue.storage.stats(one.config.queues)
+    except DistributedQueueError:
+        return False  # the worker itself says that the storage is away
+    waiting = sum(stats.counts[TaskStatus.PENDING] for stats in every if not stats.config.paused)
+    return waiting == 0 and one.get_stats()["active_tasks"] == 0
