@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ import msgspec
 
 from distributed_queue.core.held import HeldLeases
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.options import check_count, check_number, check_queue_names, check_word
 from distributed_queue.core.payload import MAX_BODY_BYTES
 from distributed_queue.core.registry import open_storage
 from distributed_queue.core.storage import (
@@ -21,15 +23,15 @@ from distributed_queue.core.storage import (
     Storage,
     StoredTask,
     TaskFilter,
-    check_queue_name,
 )
 from distributed_queue.core.task import Task, from_stored, to_new_task
 from distributed_queue.core.watcher import FinishWatcher
 from distributed_queue.errors import (
-    ConfigurationError,
+    InvalidTask,
     QueueClosed,
     QueueFull,
     ResultTimeout,
+    StorageError,
     TaskFailed,
     TaskNotFound,
 )
@@ -44,7 +46,10 @@ if TYPE_CHECKING:
     from distributed_queue.core.storage import QueueStats, StorageHealth, WorkerInfo
     from distributed_queue.core.watcher import Callback
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_VISIBILITY_TIMEOUT = 300.0
+LONGEST_LEASE = 7 * 24 * 3600.0
 LONGEST_WAIT = 2.0
 """Seconds after which a blocked call looks again, whatever the storage says: for queues that are new, say."""
 FULL_PAUSES = (0.005, 0.1)
@@ -106,11 +111,9 @@ class HybridQueue:
         clock: Clock | None = None,
         **settings: object,
     ) -> None:
-        if not 0 < visibility_timeout <= 7 * 24 * 3600:
-            raise ConfigurationError(f"visibility_timeout is {visibility_timeout}; it is from 0 s to 7 days")
-        self.visibility_timeout = visibility_timeout
-        self.max_body_bytes = max_body_bytes
-        self.claims_from = None if queues is None else tuple(check_queue_name(name) for name in queues)
+        self.visibility_timeout = check_number("visibility_timeout", visibility_timeout, 0.001, LONGEST_LEASE)
+        self.max_body_bytes = check_count("max_body_bytes", max_body_bytes, 1, 1 << 30)
+        self.claims_from = None if queues is None else check_queue_names(queues)
         given = {"max_size": max_size, "rate_limit": rate_limit, **settings}
         self._settings = {name: value for name, value in given.items() if value is not None}
         self._configured: set[str] = set()
@@ -119,11 +122,14 @@ class HybridQueue:
         self._use_listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._closed = False
-        self.storage: Storage = open_storage(url or redis_url or StorageBackend(backend).default_url(), clock)
+        if url is None:
+            url = redis_url or check_word("backend", backend, StorageBackend).default_url()
+        self.storage: Storage = open_storage(url, clock)
         self._watcher = FinishWatcher(self.storage)
         self._held = HeldLeases(self.storage, max_body_bytes)
         try:
-            self._configure("default")
+            for name in dict.fromkeys(("default", *(self.claims_from or ()))):
+                self._configure(name)
         except BaseException:
             self.storage.close()
             raise
@@ -163,7 +169,7 @@ class HybridQueue:
     def enqueue(self, tasks: Sequence[Task]) -> list[bool]:
         """Store all or none, without waiting; for each whether it is new. Raises ``QueueFull``."""
         self._check_open()
-        encoded = [to_new_task(task, self.max_body_bytes) for task in tasks]
+        encoded = [to_new_task(_check_task(task), self.max_body_bytes) for task in tasks]
         for task in encoded:
             if task.queue not in self._configured:
                 self._configure(task.queue)
@@ -210,7 +216,7 @@ class HybridQueue:
     def extend_lease(self, task_id: str, seconds: float) -> bool:
         """Let the lease end ``seconds`` from now. False when this process does not hold it (any more)."""
         self._check_open()
-        return self._held.extend(task_id, seconds)
+        return self._held.extend(task_id, check_number("seconds", seconds, 0, LONGEST_LEASE))
 
     # Looking
 
@@ -252,10 +258,10 @@ class HybridQueue:
         limit: int = 100,
         cursor: str | None = None,
     ) -> TaskPage:
-        """List tasks, a page at a time. Raises ``InvalidCursor``."""
+        """List tasks, a page of up to ``limit`` (at most 1,000) at a time. Raises ``InvalidCursor``."""
         self._check_open()
-        where = TaskFilter(queue, None if status is None else TaskStatus(status), type)
-        page = self.storage.find(where, cursor, limit)
+        where = TaskFilter(queue, None if status is None else check_word("status", status, TaskStatus), type)
+        page = self.storage.find(where, cursor, check_count("limit", limit, 1, _PAGE))
         return TaskPage(map(from_stored, page.tasks), page.cursor)
 
     def get_dead_letters(self, limit: int = 100, cursor: str | None = None, queue: str | None = None) -> TaskPage:
@@ -371,8 +377,11 @@ class HybridQueue:
         self._watcher.close()
         try:
             self._held.release_all()
+        except StorageError as error:
+            logger.warning("what was taken and not settled comes back when its leases end: %s", error)
         finally:
             self.storage.close()
+        self._watcher.join()
 
     def __enter__(self) -> Self:
         return self
@@ -439,3 +448,9 @@ class HybridQueue:
         for task in tasks:
             grouped.setdefault(task.queue, []).append(task.id)
         return sum(sum(verb(queue, ids)) for queue, ids in grouped.items())
+
+
+def _check_task(task: Any) -> Task:
+    if not isinstance(task, Task):
+        raise InvalidTask(f"{task!r:.100} is not a Task", field="task")
+    return task

@@ -53,7 +53,7 @@ from distributed_queue.core.records import (
     WorkerInfo,
     apply_config,
 )
-from distributed_queue.errors import ConfigurationError, InvalidQueueName
+from distributed_queue.errors import InvalidQueueName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,6 @@ __all__ = [
     "WorkerInfo",
     "apply_config",
     "check_queue_name",
-    "check_queue_names",
 ]
 
 SWEEP_LIMIT = 1000
@@ -101,13 +100,6 @@ def check_queue_name(name: str) -> str:
             f"{name!r:.120} is not a queue name: use letters, digits, '.', '_' and '-', from 1 to 100 of them."
         )
     return name
-
-
-def check_queue_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of one queue or more, or raise ``InvalidQueueName`` or ``ConfigurationError``."""
-    if isinstance(names, str) or not names:
-        raise ConfigurationError(f"queues is {names!r:.120}; it is a list of names, at least one, or None for all")
-    return tuple(check_queue_name(name) for name in names)
 
 
 class Storage(ABC):
@@ -137,12 +129,12 @@ class Storage(ABC):
            ``crashed`` once it has ``max_crashes``;
         2. expires up to ``SWEEP_LIMIT`` waiting tasks, in the order of ``(expires_at, id)``;
         3. promotes up to ``SWEEP_LIMIT`` due tasks, in the order of ``(due, id)``;
-        4. unless it is paused, takes ready tasks in order, as far as limit, rate and concurrency allow; one that is past
-           its ``expires_at`` is expired instead, and uses nothing up.
+        4. unless it is paused, takes ready tasks in order, as far as limit, rate and concurrency allow; what is past its
+           ``expires_at`` is expired instead, and uses nothing up.
 
         Where ready tasks remain that could be claimed now, the next waiter is woken; so a claim with ``limit`` 0 passes
-        on news for which there is no room. Every queue touched is trimmed to its retention, by up to ``SWEEP_LIMIT``, in
-        the order of ``(finished, id)``; that is not journalled.
+        on news for which there is no room. Every queue touched is trimmed to its retention, by up to ``SWEEP_LIMIT``,
+        in the order of ``(finished, id)``; that is not journalled.
         """
 
     @abstractmethod

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
-from distributed_queue.core.lifecycle import FINISHED
+from distributed_queue.core.lifecycle import FINISHED, Event
 from distributed_queue.errors import DistributedQueueError, QueueClosed, TaskNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TypeAlias
 
-    from distributed_queue.core.storage import Storage, StoredTask
+    from distributed_queue.core.storage import JournalEntry, Storage, StoredTask
 
     Callback: TypeAlias = Callable[[StoredTask | BaseException], None]
 
 logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 5.0
-"""How often the tasks themselves are looked at beside the journal, in case entries were trimmed unseen."""
+"""How often the tasks themselves are looked at beside the journal."""
 _POLL_SECONDS = 0.1
 """How often they are looked at where the journal is off."""
 _BATCH = 1000
-_FINAL_EVENTS = frozenset({str(state) for state in FINISHED} | {"deleted", "cleared"})
+_JOIN_SECONDS = 2.0
+_LONGEST_BACKOFF_SECONDS = 2.0
+_CLEARED = str(Event.CLEARED)
+_FINAL_EVENTS = frozenset({str(state) for state in FINISHED} | {str(Event.DELETED), _CLEARED})
 
 
 class FinishWatcher:
@@ -49,8 +53,12 @@ class FinishWatcher:
                 follower = self._followers[queue] = _Follower(self._storage, queue)
                 follower.add(task_id, callback)
                 follower.start()
-        # After joining: whatever happens from here on is in the journal that the follower reads.
-        follower.look([task_id])
+        try:
+            # After joining: whatever happens from here on is in the journal that the follower reads.
+            follower.look([task_id])
+        except BaseException:
+            follower.remove(task_id, callback)
+            raise
         return lambda: follower.remove(task_id, callback)
 
     def wait(self, queue: str, task_id: str, timeout: float | None) -> StoredTask | None:
@@ -77,12 +85,15 @@ class FinishWatcher:
         """End all waits with ``QueueClosed``."""
         with self._lock:
             self._closed = True
-            followers = list(self._followers.values())
-        for follower in followers:
+        for follower in self._followers.values():
             follower.fail(QueueClosed("The queue was closed while someone waited for a result."))
         self._storage.wake()
-        for follower in followers:
-            follower.join(2.0)
+
+    def join(self) -> None:
+        """Wait for the threads to end, once the storage was closed too: a wake may come too early for a thread."""
+        for follower in self._followers.values():
+            if follower is not threading.current_thread():
+                follower.join(_JOIN_SECONDS)
 
 
 class _Follower(threading.Thread):
@@ -95,7 +106,10 @@ class _Follower(threading.Thread):
         self._lock = threading.Lock()
         self._waiting: dict[str, list[Callback]] = {}
         self._ended = False
-        self._position = storage.journal_tail(queue)
+        self._journalled = True
+        self._position = 0
+        self._look_at = 0.0
+        """When to look at the tasks themselves, on the monotonic clock."""
 
     def add(self, task_id: str, callback: Callback) -> bool:
         """Join; False if this thread has ended."""
@@ -128,40 +142,61 @@ class _Follower(threading.Thread):
             self._answer(task_id, error)
 
     def run(self) -> None:
+        """Follow, until nobody waits any more."""
         pause = threading.Event()
         delay = _POLL_SECONDS
         while not self._over():
-            try:
-                self._follow(pause)
+            if self._follow(pause):
                 delay = _POLL_SECONDS
-            except QueueClosed as error:
-                self.fail(error)
-            except DistributedQueueError as error:
-                # The storage is away: whoever waits may give up, we go on.
-                logger.debug("watching %s: %s", self._queue, error)
+            else:
                 pause.wait(delay)
-                delay = min(2.0, delay * 2)
+                delay = min(_LONGEST_BACKOFF_SECONDS, delay * 2)
 
-    def _follow(self, pause: threading.Event) -> None:
-        if not self._storage.configure(self._queue, {}).journal:
-            pause.wait(_POLL_SECONDS)
-            self.look(self._ids())
-            return
-        entries = self._storage.journal(self._queue, self._position, _BATCH, _LOOK_SECONDS)
+    def _follow(self, pause: threading.Event) -> bool:
+        """Take a step; False when the storage is away. Whoever waits may give up then, we go on."""
+        try:
+            if time.monotonic() >= self._look_at:
+                self._look_at_all()
+            self._answer_for(self._news(pause))
+        except QueueClosed as error:
+            self.fail(error)
+        except DistributedQueueError as error:
+            logger.debug("watching %s: %s", self._queue, error)
+            self._look_at = 0.0
+            return False
+        except Exception:
+            logger.exception("watching %s failed; it goes on", self._queue)
+            return False
+        return True
+
+    def _look_at_all(self) -> None:
+        """Look at the tasks themselves: entries may have been trimmed unseen, or lost with a storage that crashed."""
+        self._journalled = self._storage.configure(self._queue, {}).journal
+        self._position = self._storage.journal_tail(self._queue)
+        self.look(self._ids())
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+
+    def _answer_for(self, entries: list[JournalEntry]) -> None:
+        """Look at the tasks that these entries say are finished."""
         if not entries:
-            self.look(self._ids())
+            self._look_at = 0.0
             return
-        gap = entries[0].position > self._position + 1
+        if entries[0].position > self._position + 1:
+            self._look_at = 0.0
         self._position = entries[-1].position
-        waiting = set(self._ids())
-        if gap:
-            self.look(waiting)
-            return
         changes = [change for entry in entries for change in entry.changes if change.event in _FINAL_EVENTS]
-        cleared = any(change.event == "cleared" for change in changes)
+        waiting = set(self._ids())
+        cleared = any(change.event == _CLEARED for change in changes)
         finished = waiting if cleared else waiting & {change.task_id for change in changes}
         if finished:
             self.look(finished)
+
+    def _news(self, pause: threading.Event) -> list[JournalEntry]:
+        """Journal entries once there are some; none when it is time to look at the tasks themselves."""
+        if self._journalled:
+            return self._storage.journal(self._queue, self._position, _BATCH, _LOOK_SECONDS)
+        pause.wait(_POLL_SECONDS)
+        return []
 
     def _over(self) -> bool:
         with self._lock:
@@ -176,4 +211,7 @@ class _Follower(threading.Thread):
         with self._lock:
             callbacks = self._waiting.pop(task_id, [])
         for callback in callbacks:
-            callback(answer)
+            try:
+                callback(answer)
+            except Exception:
+                logger.exception("a callback for task %s failed", task_id)

@@ -48,3 +48,10 @@ def storage_url(request: pytest.FixtureRequest) -> str:
         return "memory://"
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(params=ENGINES[1:])
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """The URL of an empty storage that several clients share: the test runs on every engine but memory."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url

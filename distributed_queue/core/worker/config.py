@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distributed_queue.core.storage import check_queue_name
+from distributed_queue.core.options import check_count, check_number, check_queue_names
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -49,19 +49,13 @@ class WorkerConfig:
             )
         check_slots(self.max_workers)
         for field, lowest in (("poll_interval", 0.001), ("shutdown_timeout", 0.0), ("stuck_seconds", 0.0)):
-            if not lowest <= getattr(self, field) <= 1e6:  # noqa: PLR2004 - any bound that rules out nonsense
-                raise ConfigurationError(f"{field} is {getattr(self, field)!r}; it is from {lowest:g} s to 1,000,000 s")
-        if self.lease_seconds is not None and not 0.1 <= self.lease_seconds <= 86_400:  # noqa: PLR2004
-            raise ConfigurationError(f"lease_seconds is {self.lease_seconds!r}; it is from 0.1 s to a day")
+            check_number(field, getattr(self, field), lowest, 1e6)
+        if self.lease_seconds is not None:
+            check_number("lease_seconds", self.lease_seconds, 0.1, 86_400)
         if self.queues is not None:
-            self.queues = tuple(check_queue_name(name) for name in self.queues)
-            if not self.queues:
-                raise ConfigurationError("queues is empty; name at least one, or give None for all")
+            self.queues = check_queue_names(self.queues)
 
 
 def check_slots(max_workers: int) -> int:
     """Return the number, or raise ``ConfigurationError``."""
-    highest = 10_000
-    if type(max_workers) is not int or not 1 <= max_workers <= highest:
-        raise ConfigurationError(f"max_workers is {max_workers!r:.50}; it is a whole number from 1 to {highest:,}")
-    return max_workers
+    return check_count("max_workers", max_workers, 1, 10_000)

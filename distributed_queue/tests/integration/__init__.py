@@ -1,0 +1,1 @@
+"""Tests of parts that work together: queues, workers and real storages."""
