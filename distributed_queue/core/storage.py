@@ -129,8 +129,8 @@ class Storage(ABC):
            ``crashed`` once it has ``max_crashes``;
         2. expires up to ``SWEEP_LIMIT`` waiting tasks, in the order of ``(expires_at, id)``;
         3. promotes up to ``SWEEP_LIMIT`` due tasks, in the order of ``(due, id)``;
-        4. unless it is paused, takes ready tasks in order, as far as limit, rate and concurrency allow; what is past its
-           ``expires_at`` is expired instead, and uses nothing up.
+        4. unless it is paused, takes ready tasks in order, as far as limit, rate and concurrency allow; what is past
+           its ``expires_at`` is expired instead, and uses nothing up.
 
         Where ready tasks remain that could be claimed now, the next waiter is woken; so a claim with ``limit`` 0 passes
         on news for which there is no room. Every queue touched is trimmed to its retention, by up to ``SWEEP_LIMIT``,
