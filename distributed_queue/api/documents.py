@@ -1,0 +1,71 @@
+"""Records of the library as the documents that clients get."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from distributed_queue.core.task import MAX_EPOCH_SECONDS
+
+if TYPE_CHECKING:
+    from distributed_queue.core.storage import QueueStats
+    from distributed_queue.core.task import Task
+
+
+def iso(seconds: float) -> str:
+    """A time as RFC 3339 with milliseconds, in UTC."""
+    # The last second of the year 9999 is as far as the format goes.
+    moment = datetime.fromtimestamp(min(seconds, MAX_EPOCH_SECONDS - 1), timezone.utc)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def iso_or_none(seconds: float | None) -> str | None:
+    """As ``iso``, where there may be no time."""
+    return None if seconds is None else iso(seconds)
+
+
+def task_document(task: Task, *, traceback: bool = False) -> dict[str, Any]:
+    """The fields of ``models.TaskOut``."""
+    document = {
+        "task_id": task.task_id,
+        "queue": task.queue,
+        "type": task.type,
+        "status": task.status.value,
+        "priority": task.priority,
+        "payload": task.payload,
+        "attempts": task.attempt,
+        "retry_count": task.retry_count,
+        "crashes": task.crashes,
+        "max_retries": task.max_retries,
+        "retry": None if task.retry is None else msgspec.structs.asdict(task.retry),
+        "timeout": task.timeout,
+        "execute_after": iso_or_none(task.execute_after),
+        "expires_at": iso_or_none(task.expires_at),
+        "created_at": iso_or_none(task.created_at),
+        "started_at": iso_or_none(task.started_at),
+        "finished_at": iso_or_none(task.finished_at),
+        "worker_id": task.worker_id,
+        "result": task.result,
+        "error": task.error,
+        "reason": task.reason,
+        "progress": task.progress,
+        "cancel_requested": task.cancel_requested,
+    }
+    if traceback:
+        document["traceback"] = task.traceback
+    return document
+
+
+def queue_document(stats: QueueStats) -> dict[str, Any]:
+    """The fields of ``models.QueueOut``."""
+    settings = msgspec.structs.asdict(stats.config)
+    return {
+        "name": stats.queue,
+        "size": stats.depth,
+        "paused": settings.pop("paused"),
+        "oldest_ready_age_seconds": stats.oldest_ready_age,
+        "counts": {state.value: count for state, count in stats.counts.items()},
+        "settings": settings,
+    }

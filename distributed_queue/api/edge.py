@@ -1,0 +1,104 @@
+"""The one middleware: what holds for every request, whichever endpoint it is for."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from distributed_queue.api import headers as answer_headers
+from distributed_queue.api.auth import READING_METHODS, WriteGuard
+from distributed_queue.api.limits import ENVELOPE_BYTES, announced_too_large, counted, drain
+from distributed_queue.api.options import PREFIX, ApiOptions
+from distributed_queue.api.problems import PROBLEMS, REQUEST_ID, ApiProblem
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from distributed_queue.observability.requests import RequestTimes
+
+logger = logging.getLogger(__name__)
+
+BATCH_PATH = f"{PREFIX}/tasks/batch"
+STREAM_PATH = f"{PREFIX}/events"
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_NO_ROUTE = "other"
+
+
+class Edge:
+    """Gives the request an id, refuses what must not go on, completes the answer's headers, and takes the time.
+
+    A plain ASGI application, since wrappers that make a request object each cost more than the whole of this.
+    """
+
+    def __init__(self, app: ASGIApp, options: ApiOptions, requests: RequestTimes) -> None:
+        self._app = app
+        self._guard = WriteGuard(options.api_key)
+        self._limit_bytes = options.max_body_bytes + ENVELOPE_BYTES
+        self._batch_limit_bytes = options.max_batch_bytes
+        self._requests = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection of any kind."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        given = dict(scope["headers"])
+        method = scope["method"]
+        scope[REQUEST_ID] = identifier = answer_headers.request_id(given)
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = answer_headers.complete(message["headers"], identifier)
+            await send(message)
+
+        try:
+            refusal = self._refuse(scope, given)
+            if refusal is not None:
+                await drain(receive)
+                await refusal.response(identifier)(scope, receive, answer)
+            else:
+                await self._pass_on(scope, receive, answer)
+        except ClientDisconnect:
+            logger.debug("request %s: the client went away", identifier)
+        except Exception:
+            logger.exception("request %s %s failed", identifier, scope["path"])
+            if status:
+                raise
+            problem = ApiProblem("internal-error", PROBLEMS["internal-error"].detail or "")
+            await problem.response(identifier)(scope, receive, answer)
+        if scope["path"] != STREAM_PATH:
+            label = method if method in _METHODS else _NO_ROUTE
+            self._requests.observe(label, _template(scope), status, time.perf_counter() - started)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, answer: Send) -> None:
+        method = scope["method"]
+        if method not in READING_METHODS:
+            receive = counted(receive, self._limit(scope))
+        elif method == "HEAD" and scope["path"] != STREAM_PATH:
+            # Endpoints know GET only. The server, which has the scope as it came, leaves the body out.
+            as_get = {**scope, "method": "GET"}
+            await self._app(as_get, receive, answer)
+            scope["route"] = as_get.get("route")
+            return
+        await self._app(scope, receive, answer)
+
+    def _refuse(self, scope: Scope, given: dict[bytes, bytes]) -> ApiProblem | None:
+        if scope["method"] in READING_METHODS:
+            return None
+        return self._guard.check(scope["method"], given) or announced_too_large(given, self._limit(scope))
+
+    def _limit(self, scope: Scope) -> int:
+        return self._batch_limit_bytes if scope["path"] == BATCH_PATH else self._limit_bytes
+
+
+def _template(scope: Scope) -> str:
+    """The route with its parameters' names, so that there are as many values as there are routes."""
+    return getattr(scope.get("route"), "path", None) or _NO_ROUTE

@@ -1,0 +1,91 @@
+"""What happens to tasks, as server-sent events from the journals."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.sse import EventSourceResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response, StreamingResponse
+
+from distributed_queue.api.marks import decode_marks
+from distributed_queue.api.openapi import problems
+from distributed_queue.api.options import PREFIX
+from distributed_queue.api.services import Provided
+from distributed_queue.core.storage import check_queue_name
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive, Scope, Send
+
+    from distributed_queue.api.feed import Stream
+
+logger = logging.getLogger(__name__)
+
+router = APIRouter(prefix=PREFIX, tags=["events"])
+
+_EXAMPLE = """event: task.completed
+data: {"queue":"default","position":42,"at":"2026-08-01T12:00:00.009Z","event":"task.completed","task_id":"0192f0c1-7a7e-7cc3-98c4-dc0c0c07398f","attempt":1,"detail":null}
+id: default:42
+
+"""  # noqa: E501 - one event is one line
+
+
+class EventStreamResponse(EventSourceResponse):
+    """Sends a stream until it ends, its client goes, or its client takes nothing for too long."""
+
+    def __init__(self, stream: Stream, stall_seconds: float) -> None:
+        super().__init__(stream.chunks(), headers={"X-Accel-Buffering": "no"})
+        self._stream = stream
+        self._stall_seconds = stall_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; whatever happens, let go of it then."""
+
+        async def send_in_time(message: Message) -> None:
+            try:
+                await asyncio.wait_for(send(message), self._stall_seconds)
+            except asyncio.TimeoutError:
+                logger.info("an event stream was dropped: its client took nothing for %g s", self._stall_seconds)
+                raise ClientDisconnect from None
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        finally:
+            self._stream.close()
+
+
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    operation_id="stream_events",
+    responses={
+        200: {
+            "description": "A stream that does not end by itself.",
+            "content": {"text/event-stream": {"example": _EXAMPLE}},
+        },
+        **problems("too-many-streams"),
+    },
+)
+async def stream_events(
+    services: Provided,
+    queue: Annotated[
+        list[str] | None, Query(max_length=1000, description="Follow this queue; may be repeated. Without it, all.")
+    ] = None,
+    last_event_id: Annotated[
+        str | None, Header(max_length=16_384, description="Go on after this event. Browsers send it by themselves.")
+    ] = None,
+) -> Response:
+    """Every change of state of every task, in the order of each queue's journal, as it happens.
+
+    Names are `task.enqueued`, `task.claimed`, `task.completed`, `task.retrying`, `task.dead` and so on, and
+    `queue.paused`, `queue.resumed`, `queue.cleared`, `queue.configured`. An `id` holds the stream's position in each
+    journal, so a client that comes back with `Last-Event-ID` misses nothing and sees nothing twice. `gap` tells of
+    entries that are gone: they were older than what the journal keeps.
+    """
+    queues = None if queue is None else list(dict.fromkeys(check_queue_name(name) for name in queue))
+    marks = decode_marks(last_event_id) if last_event_id else None
+    stream = await services.feed.open(queues, marks)
+    return EventStreamResponse(stream, services.options.stall_seconds)

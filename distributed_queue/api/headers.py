@@ -1,0 +1,40 @@
+"""Headers that every answer has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from distributed_queue.core.ids import new_task_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_INCOMING = b"x-request-id"
+
+_ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+_UNLESS_SET = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""What an endpoint may choose for itself: a page needs a policy that lets it load its parts."""
+
+
+def request_id(headers: Mapping[bytes, bytes]) -> str:
+    """The id that the client gave the request, if it is a harmless one, or a new one."""
+    given = headers.get(_INCOMING)
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode("ascii")
+    return new_task_id()
+
+
+def complete(headers: list[tuple[bytes, bytes]], identifier: str) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with those that every answer has."""
+    present = {name for name, _ in headers}
+    missing = [header for header in _UNLESS_SET if header[0] not in present]
+    return [*headers, *_ALWAYS, *missing, (b"x-request-id", identifier.encode())]

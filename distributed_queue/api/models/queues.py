@@ -1,0 +1,136 @@
+"""Queues and statistics."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from distributed_queue.api.models.base import EXAMPLE_COUNTS, In, Out, example
+
+
+class ClearedOut(Out):
+    """How many tasks were forgotten."""
+
+    model_config = ConfigDict(json_schema_extra=example({"cleared": 42}))
+
+    cleared: int
+
+
+class QueueFiguresOut(Out):
+    """One queue within the statistics."""
+
+    size: int
+    paused: bool
+    max_size: int | None
+    rate_limit: float | None
+    concurrency: int | None
+    oldest_ready_age: float | None = Field(description="Seconds for which the head of the line has been ready.")
+    counts: dict[str, int]
+
+
+class StatsOut(Out):
+    """All queues together, and each."""
+
+    model_config = ConfigDict(
+        json_schema_extra=example(
+            {
+                "queue_size": 3,
+                "dead_letter_count": 0,
+                "max_size": 1000,
+                "rate_limit": 100.0,
+                "workers": 1,
+                "counts": EXAMPLE_COUNTS,
+                "queues": {
+                    "default": {
+                        "size": 3,
+                        "paused": False,
+                        "max_size": 1000,
+                        "rate_limit": 100.0,
+                        "concurrency": None,
+                        "oldest_ready_age": 0.25,
+                        "counts": EXAMPLE_COUNTS,
+                    }
+                },
+            }
+        )
+    )
+
+    queue_size: int = Field(description="Tasks that have still to run: pending, scheduled, retrying and blocked.")
+    dead_letter_count: int
+    max_size: int | None = Field(description="Of the queue `default`; null is no limit.")
+    rate_limit: float | None = Field(description="Of the queue `default`, tasks started per second; null is no limit.")
+    workers: int = Field(description="Live workers of all processes.")
+    counts: dict[str, int] = Field(description="Tasks by state.")
+    queues: dict[str, QueueFiguresOut]
+
+
+class SettingsOut(Out):
+    """A queue's settings; null means no limit."""
+
+    max_size: int | None
+    rate_limit: float | None
+    rate_burst: int | None
+    concurrency: int | None
+    max_crashes: int
+    retention_seconds: float
+    retention_count: int
+    journal: bool
+    journal_max_bytes: int
+    journal_max_age: float
+
+
+class SettingsIn(In):
+    """Settings to change; what is not named stays. null takes a limit away."""
+
+    model_config = ConfigDict(json_schema_extra=example({"max_size": 10_000, "rate_limit": None}))
+
+    max_size: int | None = Field(None, ge=0, description="Tasks that may wait.")
+    rate_limit: float | None = Field(None, gt=0, le=1e6, description="Tasks started per second.")
+    rate_burst: int | None = Field(None, ge=1, description="Tasks that may start at once after a pause.")
+    concurrency: int | None = Field(None, ge=0, description="Tasks that may run at the same time, over all workers.")
+    max_crashes: int = Field(3, ge=1, description="Vanished workers after which a task is a dead letter.")
+    retention_seconds: float = Field(3600.0, ge=0, le=1e9, description="How long finished tasks stay.")
+    retention_count: int = Field(100_000, ge=0, description="How many of them stay at most.")
+    journal: bool = Field(True, description="Whether changes are written down, for event streams and waiting clients.")
+    journal_max_bytes: int = Field(64 << 20, ge=1, description="About how much of the journal is kept.")
+    journal_max_age: float = Field(604_800.0, ge=1, le=1e9, description="Seconds for which it is kept.")
+
+
+class QueueOut(Out):
+    """A queue as it is now."""
+
+    model_config = ConfigDict(
+        json_schema_extra=example(
+            {
+                "name": "default",
+                "size": 3,
+                "paused": False,
+                "oldest_ready_age_seconds": 0.25,
+                "counts": EXAMPLE_COUNTS,
+                "settings": {
+                    "max_size": None,
+                    "rate_limit": None,
+                    "rate_burst": None,
+                    "concurrency": None,
+                    "max_crashes": 3,
+                    "retention_seconds": 3600.0,
+                    "retention_count": 100_000,
+                    "journal": True,
+                    "journal_max_bytes": 64 << 20,
+                    "journal_max_age": 604_800.0,
+                },
+            }
+        )
+    )
+
+    name: str
+    size: int = Field(description="Tasks that have still to run.")
+    paused: bool
+    oldest_ready_age_seconds: float | None
+    counts: dict[str, int]
+    settings: SettingsOut
+
+
+class QueuesOut(Out):
+    """All queues, by name."""
+
+    items: list[QueueOut]

@@ -1,0 +1,106 @@
+"""Workers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from distributed_queue.api.models.base import EXAMPLE_ID, EXAMPLE_TIME, In, Out, QueueNameText, example
+
+
+class WorkerIn(In):
+    """A worker to add to this server's pool."""
+
+    model_config = ConfigDict(json_schema_extra=example({"name": "w3", "max_workers": 5, "poll_interval": 0.1}))
+
+    name: str = Field(pattern=r"^[A-Za-z0-9._:@-]{1,100}$")
+    max_workers: int = Field(10, ge=1, le=10_000, description="Handlers that run at the same time.")
+    poll_interval: float = Field(0.1, ge=0.001, description="Seconds before a storage that is away is asked again.")
+    shutdown_timeout: float = Field(30.0, ge=0, description="Seconds that handlers get to finish when it stops.")
+    queues: list[QueueNameText] | None = Field(None, min_length=1, description="In order of preference; null is all.")
+
+
+class WorkerOut(Out):
+    """A worker of this server or of another process."""
+
+    model_config = ConfigDict(
+        json_schema_extra=example(
+            {
+                "name": "w3",
+                "id": f"w3-{EXAMPLE_ID}",
+                "origin": "local",
+                "state": "running",
+                "paused": False,
+                "max_workers": 5,
+                "active_tasks": 2,
+                "processed": 120,
+                "failed": 1,
+                "queues": None,
+                "handlers": ["default", "math", "simple"],
+                "host": "alpha",
+                "pid": 4711,
+                "started_at": EXAMPLE_TIME,
+                "beat_age_seconds": 0.8,
+                "version": "0.1.0",
+            }
+        )
+    )
+
+    name: str
+    id: str | None = Field(description="Unique to this start of the worker; null before the first.")
+    origin: Literal["local", "remote"] = Field(description="Whether it belongs to the server that answers.")
+    state: str = Field(description="`running`, `draining` or `stopped`.")
+    paused: bool
+    max_workers: int
+    active_tasks: int
+    processed: int
+    failed: int
+    queues: list[str] | None = Field(description="null is all.")
+    handlers: list[str] | None = Field(description="Task types that it knows; null where another process has it.")
+    host: str | None
+    pid: int | None
+    started_at: datetime | None
+    beat_age_seconds: float | None = Field(description="How long ago it last reported to the storage.")
+    version: str | None
+
+
+class WorkersOut(Out):
+    """All live workers, those of this server first."""
+
+    items: list[WorkerOut]
+    pool: bool = Field(description="Whether this server can run workers of its own.")
+    running: bool = Field(description="Whether its pool is started.")
+
+
+class ScaleIn(In):
+    """How large a worker is to be."""
+
+    model_config = ConfigDict(json_schema_extra=example({"max_workers": 20}))
+
+    max_workers: int = Field(ge=1, le=10_000)
+
+
+class SteeredOut(Out):
+    """What a worker was told. Those of other processes obey with their next beat, within seconds."""
+
+    model_config = ConfigDict(
+        json_schema_extra=example({"name": "w3", "action": "pause", "origin": "local", "count": 1, "state": "running"})
+    )
+
+    name: str
+    action: Literal["pause", "resume", "scale", "stop"]
+    origin: Literal["local", "remote"]
+    count: int = Field(description="Workers of that name.")
+    state: str | None = Field(description="The worker's state now; null for those of other processes.")
+
+
+class PoolOut(Out):
+    """How this server's pool is now."""
+
+    model_config = ConfigDict(json_schema_extra=example({"running": True, "workers": 2, "told": 0}))
+
+    running: bool
+    workers: int
+    told: int = Field(description="Workers of other processes that were told to stop.")

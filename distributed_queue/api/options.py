@@ -1,0 +1,41 @@
+"""What the API can be told when it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from distributed_queue.core.payload import MAX_BODY_BYTES
+
+PREFIX = "/api/v1"
+"""Where the API lives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiOptions:
+    """Limits and secrets of one API application. Durations are in seconds."""
+
+    api_key: str | None = field(default=None, repr=False)
+    """Requests that write need it as ``X-API-Key``; None lets everyone write."""
+    max_body_bytes: int = MAX_BODY_BYTES
+    """Largest task, as it is sent. Give the queue the same limit: it checks what the payload takes encoded."""
+    max_batch_tasks: int = 10_000
+    """Most tasks of one batch, and most ids of one request."""
+    max_batch_bytes: int = 64 << 20
+    """Largest batch, as it is sent."""
+    max_wait_seconds: float = 60.0
+    """Longest ``?wait=`` for a task; proxies often end idle requests after 60 s."""
+    max_page: int = 1000
+    """Most tasks of one page of a listing."""
+    max_streams: int = 100
+    """Event streams that may be open at once."""
+    max_stream_queues: int = 100
+    """Queues that one event stream may follow; each takes a thread, shared by all streams."""
+    ping_seconds: float = 15.0
+    """How often an idle event stream says that it lives, below what proxies tolerate."""
+    stall_seconds: float = 30.0
+    """How long a client of an event stream may take nothing before it is dropped; it can resume."""
+    ready_seconds: float = 5.0
+    """How long ``/ready`` waits for the storage."""
+    title: str = "DistributedQ"
+    home: str = "/docs"
+    """Where ``/`` leads."""

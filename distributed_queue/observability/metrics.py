@@ -1,0 +1,190 @@
+"""The metrics as Prometheus reads them.
+
+What tasks went through is counted by the storage, inside the steps that it counts, so these figures hold for all
+processes together and every server shows the same. Only requests are counted per server.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from distributed_queue.core import counters
+from distributed_queue.core.lifecycle import FINISHED, TaskStatus
+from distributed_queue.observability.figures import Figures, Histogram, by_type
+from distributed_queue.observability.reading import backend, read
+from distributed_queue.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import Metric
+
+    from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.core.storage import QueueStats, WorkerInfo
+    from distributed_queue.observability.reading import Reading
+    from distributed_queue.observability.requests import RequestTimes
+
+PREFIX = "distributedq"
+
+_COUNTERS = (
+    ("tasks_enqueued", "Tasks accepted and stored.", counters.ENQUEUED),
+    ("tasks_deduplicated", "Tasks submitted again under an id that the queue knew.", counters.DEDUPLICATED),
+    ("task_attempts_started", "Attempts: tasks handed to a worker.", counters.STARTED),
+    ("task_retries", "Failed attempts after which the task was set to be tried again.", counters.RETRIES),
+)
+_ATTEMPT_OUTCOMES = {"succeeded": counters.SUCCEEDED, "failed": counters.FAILED, "lost": counters.LOST}
+_TASK_OUTCOMES = {
+    "succeeded" if state is TaskStatus.COMPLETED else str(state): f"{counters.FINISHED}.{state}"
+    for state in sorted(FINISHED)
+}
+_FENCED_OPERATIONS = ("settle", "extend")
+
+
+def make_registry(queue: HybridQueue, requests: RequestTimes | None = None) -> CollectorRegistry:
+    """A registry of its own with everything that can be said of ``queue`` and of this process."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(QueueCollector(queue))
+    if requests is not None:
+        registry.register(RequestCollector(requests))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class QueueCollector(Collector):
+    """Asks the storage at each scrape."""
+
+    def __init__(self, queue: HybridQueue) -> None:
+        self._queue = queue
+
+    def collect(self) -> Iterator[Metric]:
+        """All families; those of the storage are empty while it cannot be reached."""
+        reading = read(self._queue)
+        engine = backend(self._queue)
+        yield _single("storage_up", "Whether the storage answered: 1 or 0.", {"backend": engine}, int(reading.up))
+        labels = {"version": __version__, "python": platform.python_version(), "backend": engine}
+        yield _single("build_info", "What runs here; always 1.", labels, 1)
+        yield from _state(reading.queues)
+        yield from _counted(reading)
+        yield from _workers(reading.workers)
+
+
+class RequestCollector(Collector):
+    """The requests that this server answered."""
+
+    def __init__(self, requests: RequestTimes) -> None:
+        self._requests = requests
+
+    def collect(self) -> Iterator[Metric]:
+        """One histogram family."""
+        family = HistogramMetricFamily(
+            f"{PREFIX}_http_request_duration_seconds",
+            "Time from a request's arrival to the end of its answer.",
+            labels=("method", "route", "status"),
+        )
+        for (method, route, status), histogram in self._requests.read():
+            _add_histogram(family, [method, route, str(status)], histogram)
+        yield family
+
+
+def _state(queues: list[QueueStats]) -> Iterator[Metric]:
+    tasks = GaugeMetricFamily(f"{PREFIX}_queue_tasks", "Tasks by state.", labels=("queue", "state"))
+    oldest = GaugeMetricFamily(
+        f"{PREFIX}_queue_oldest_ready_age_seconds",
+        "For how long the task at the head of the line has been ready; 0 where none is.",
+        labels=("queue",),
+    )
+    paused = GaugeMetricFamily(f"{PREFIX}_queue_paused", "Whether the queue is paused: 1 or 0.", labels=("queue",))
+    for stats in queues:
+        for state in TaskStatus:
+            tasks.add_metric([stats.queue, str(state)], stats.counts.get(state, 0))
+        oldest.add_metric([stats.queue], stats.oldest_ready_age or 0.0)
+        paused.add_metric([stats.queue], int(stats.config.paused))
+    yield from (tasks, oldest, paused)
+
+
+def _counted(reading: Reading) -> Iterator[Metric]:
+    every = [(stats.queue, by_type(stats.counters)) for stats in reading.queues]
+    typed = [(queue, task_type, figures) for queue, types in every for task_type, figures in types.items() if task_type]
+    for name, text, what in _COUNTERS:
+        family = CounterMetricFamily(f"{PREFIX}_{name}", text, labels=("queue", "task"))
+        for queue, task_type, figures in typed:
+            family.add_metric([queue, task_type], figures.counts[what])
+        yield family
+    yield _outcomes("task_attempts_finished", "Attempts by how they ended.", typed, _ATTEMPT_OUTCOMES)
+    yield _outcomes("tasks_finished", "Tasks by how they ended.", typed, _TASK_OUTCOMES)
+    yield from _histograms(typed)
+    yield from _reliability(every)
+
+
+def _outcomes(
+    name: str, text: str, typed: list[tuple[str, str, Figures]], outcomes: dict[str, str]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"{PREFIX}_{name}", text, labels=("queue", "task", "outcome"))
+    for queue, task_type, figures in typed:
+        for outcome, what in outcomes.items():
+            family.add_metric([queue, task_type, outcome], figures.counts[what])
+    return family
+
+
+def _histograms(typed: list[tuple[str, str, Figures]]) -> Iterator[Metric]:
+    wait = HistogramMetricFamily(
+        f"{PREFIX}_task_wait_seconds",
+        "Time from ready to started, without deliberate delay and back-off.",
+        labels=("queue", "task"),
+    )
+    duration = HistogramMetricFamily(
+        f"{PREFIX}_task_duration_seconds", "Time from started to completed or failed.", labels=("queue", "task")
+    )
+    for queue, task_type, figures in typed:
+        _add_histogram(wait, [queue, task_type], figures.wait)
+        _add_histogram(duration, [queue, task_type], figures.duration)
+    yield from (wait, duration)
+
+
+def _reliability(every: list[tuple[str, dict[str, Figures]]]) -> Iterator[Metric]:
+    fenced = CounterMetricFamily(
+        f"{PREFIX}_fenced_writes",
+        "Reports of workers that were refused because their lease was over.",
+        labels=("queue", "operation"),
+    )
+    expired = CounterMetricFamily(
+        f"{PREFIX}_leases_expired", "Leases that ran out while a worker held them.", labels=("queue",)
+    )
+    for queue, types in every:
+        untyped = types.get("", Figures())
+        for operation in _FENCED_OPERATIONS:
+            fenced.add_metric([queue, operation], untyped.counts[f"{counters.FENCED}.{operation}"])
+        expired.add_metric([queue], sum(figures.counts[counters.LOST] for figures in types.values()))
+    yield from (fenced, expired)
+
+
+def _workers(workers: list[WorkerInfo]) -> Iterator[Metric]:
+    states = dict.fromkeys(("running", "paused", "draining"), 0)
+    for worker in workers:
+        state = "paused" if worker.paused and worker.state == "running" else worker.state
+        states[state] = states.get(state, 0) + 1
+    family = GaugeMetricFamily(f"{PREFIX}_workers", "Live workers of all processes.", labels=("state",))
+    for state, number in states.items():
+        family.add_metric([state], number)
+    yield family
+    slots = sum(worker.max_workers for worker in workers)
+    busy = sum(worker.active_tasks for worker in workers)
+    yield _single("worker_slots", "Handlers that all workers together may run at the same time.", {}, slots)
+    yield _single("worker_slots_busy", "Handlers that run now.", {}, busy)
+
+
+def _single(name: str, text: str, labels: dict[str, str], value: float) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=tuple(labels))
+    family.add_metric(list(labels.values()), value)
+    return family
+
+
+def _add_histogram(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
+    bounds = [*map(str, histogram.bounds), "+Inf"]
+    buckets = list(zip(bounds, histogram.cumulative(), strict=True))
+    family.add_metric(labels, buckets=buckets, sum_value=histogram.sum_seconds)
