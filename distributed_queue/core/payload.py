@@ -62,11 +62,18 @@ def handler_data(payload: Any) -> Any:
 
     With a type: the payload's ``"data"``, or, where it has none, its other keys. Without: the whole payload.
     """
-    if isinstance(payload, dict) and isinstance(payload.get("type"), str) and payload["type"]:
-        if "data" in payload:
-            return payload["data"]
-        return {key: value for key, value in payload.items() if key != "type"}
-    return payload
+    return type_and_data(payload)[1]
+
+
+def type_and_data(payload: Any) -> tuple[str, Any]:
+    """``payload_type`` and ``handler_data`` in one."""
+    if isinstance(payload, dict):
+        named = payload.get("type")
+        if isinstance(named, str) and named:
+            if "data" in payload:
+                return named, payload["data"]
+            return named, {key: value for key, value in payload.items() if key != "type"}
+    return DEFAULT_TYPE, payload
 
 
 def encode_body(payload: Any, policies: Policies, limit_bytes: int = MAX_BODY_BYTES) -> bytes:

@@ -9,11 +9,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.storage import Lease, Outcome, Settlement
+from distributed_queue.core.task import from_claimed
 
 if TYPE_CHECKING:
     import asyncio
 
     from distributed_queue.core.storage import ClaimedTask
+    from distributed_queue.core.task import Task
     from distributed_queue.errors import HandlerError
 
 _set_async_exception = ctypes.pythonapi.PyThreadState_SetAsyncExc
@@ -30,12 +32,17 @@ class State(IntEnum):
     ENDED = 2
 
 
+# Members by name of their own: up to Python 3.11, looking one up on its class costs more than the rest of ``begin``.
+_WAITING, _RUNNING, _ENDED = State
+
+
 class Attempt:
     """A claimed task on its way through the worker. ``end`` and ``give_up`` race; exactly one of them wins."""
 
     __slots__ = (
         "_lock",
         "_loop_task",
+        "_task",
         "_thread_id",
         "claimed",
         "interruption",
@@ -51,7 +58,7 @@ class Attempt:
         self.claimed = claimed
         self.lease_end = lease_end
         """When the lease ends, on this process's monotonic clock; counted from before the claim was sent."""
-        self.state = State.WAITING
+        self.state = _WAITING
         self.started = 0.0
         self.seconds = 0.0
         """How long the handler ran."""
@@ -64,6 +71,17 @@ class Attempt:
         self._lock = threading.Lock()
         self._thread_id: int | None = None
         self._loop_task: asyncio.Task[Any] | None = None
+        self._task: Task | None = None
+
+    @property
+    def task(self) -> Task:
+        """The task as users see it; made when first asked for, which most handlers never do.
+
+        Raises ``InvalidTask`` where its body cannot be read.
+        """
+        if self._task is None:
+            self._task = from_claimed(self.claimed)
+        return self._task
 
     @property
     def lease(self) -> Lease:
@@ -73,9 +91,9 @@ class Attempt:
     def begin(self, loop_task: asyncio.Task[Any] | None = None) -> bool:
         """The handler is about to run, in this thread or in a task of the event loop. False if it must not any more."""
         with self._lock:
-            if self.state is not State.WAITING:
+            if self.state is not _WAITING:
                 return False
-            self.state = State.RUNNING
+            self.state = _RUNNING
             self.started = time.monotonic()
             self._loop_task = loop_task
             if loop_task is None:
@@ -88,8 +106,8 @@ class Attempt:
             if self._thread_id is not None and self.interruption is not None:
                 _set_async_exception(self._thread_id, _NONE)
             self.seconds = time.monotonic() - self.started
-            ended = self.state is State.RUNNING
-            self.state = State.ENDED
+            ended = self.state is _RUNNING
+            self.state = _ENDED
             return ended
 
     def interrupt(self, reason: type[HandlerError]) -> bool:
@@ -99,7 +117,7 @@ class Attempt:
         blocks is not interrupted.
         """
         with self._lock:
-            if self.state is not State.RUNNING or self.interruption is not None:
+            if self.state is not _RUNNING or self.interruption is not None:
                 return False
             self.interruption = reason
             if self._loop_task is not None:
@@ -111,18 +129,18 @@ class Attempt:
     def give_up(self, settlement: Settlement | None) -> bool:
         """End the attempt without its handler, whose outcome will not count. False if it has ended."""
         with self._lock:
-            if self.state is State.ENDED:
+            if self.state is _ENDED:
                 return False
-            self.state = State.ENDED
+            self.state = _ENDED
             self.settlement = settlement
             return True
 
     def withdraw(self) -> bool:
         """Give the task back if its handler has not begun."""
         with self._lock:
-            if self.state is not State.WAITING:
+            if self.state is not _WAITING:
                 return False
-            self.state = State.ENDED
+            self.state = _ENDED
             self.settlement = self.report(Outcome.RELEASE)
             return True
 

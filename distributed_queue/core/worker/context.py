@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from distributed_queue.core.task import Task
+    from distributed_queue.core.worker.attempt import Attempt
 
-running_task: ContextVar[Task] = ContextVar("distributed_queue.running_task")
+running_attempt: ContextVar[Attempt] = ContextVar("distributed_queue.running_attempt")
 
 
 def current_task() -> Task:
@@ -17,6 +18,6 @@ def current_task() -> Task:
     Raises ``LookupError`` outside of a handler.
     """
     try:
-        return running_task.get()
+        return running_attempt.get().task
     except LookupError:
         raise LookupError("current_task() was called outside of a handler") from None

@@ -32,8 +32,8 @@ _MANY_QUEUES_PAUSE = 1.0
 """With more of them, all are asked this often, in seconds, and those with news at once."""
 _GIVE_UP_SECONDS = 5.0
 """How long a stopping worker tries to report outcomes to a storage that does not answer."""
-_GOOD = frozenset({Outcome.COMPLETE})
-_BAD = frozenset({Outcome.RETRY, Outcome.BURY})
+_COMPLETE = Outcome.COMPLETE
+_FAILED = frozenset({Outcome.RETRY, Outcome.BURY})
 
 
 class Pump(threading.Thread):
@@ -189,9 +189,13 @@ class Pump(threading.Thread):
             logger.warning("the storage at %s is back", self._storage.url)
             self._backoff = 0.0
         self._observe(started, reported)
-        self._account(reported, answer)
+        if reported:
+            self._unreported = []
+            self._book.discard(reported)
         if request is not None:
             self._take(request, answer, started)
+        # Last, so that slots do not wait for it.
+        self._account(reported, settlements, answer.settled)
 
     def _split(self) -> tuple[list[Attempt], list[Settlement]]:
         """The attempts to report with their settlements; those with nothing to report are struck out at once."""
@@ -228,26 +232,22 @@ class Pump(threading.Thread):
         self.pace.observe_exchange(now - started, len(reported), now - self._last_exchange)
         self._last_exchange = now
 
-    def _account(self, reported: list[Attempt], answer: Exchange) -> None:
+    def _account(self, reported: list[Attempt], settlements: list[Settlement], settled: list[bool]) -> None:
         if not reported:
             return
-        self._unreported = []
-        self._book.discard(reported)
-        for attempt, counted in zip(reported, answer.settled, strict=True):
-            settlement = attempt.settlement
+        for settlement, counted in zip(settlements, settled, strict=True):
             if not counted:
                 self.lost += 1
                 logger.warning(
                     "the outcome of task %s, attempt %d, did not count: its lease had ended",
-                    attempt.claimed.id,
-                    attempt.claimed.attempt,
+                    settlement.id,
+                    settlement.attempt,
                 )
-            elif settlement is not None and settlement.outcome in _GOOD:
+            elif settlement.outcome is _COMPLETE:
                 self.completed += 1
-            elif settlement is not None and settlement.outcome in _BAD:
+            elif settlement.outcome in _FAILED:
                 self.failed += 1
-        seconds = sum(attempt.seconds for attempt in reported) / len(reported)
-        self.pace.observe_handlers(seconds)
+        self.pace.observe_handlers(sum(attempt.seconds for attempt in reported) / len(reported))
 
     def _take(self, request: ClaimRequest, answer: Exchange, started: float) -> None:
         self.claimed_at = time.monotonic()

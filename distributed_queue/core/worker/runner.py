@@ -9,20 +9,23 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from distributed_queue.core.payload import encode_result
+from distributed_queue.core.payload import decode_body, encode_result, payload_type, type_and_data
 from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
 from distributed_queue.core.storage import Outcome, Settlement
-from distributed_queue.core.task import Failure, Task, describe, encode_failure, from_claimed
-from distributed_queue.core.worker.context import running_task
+from distributed_queue.core.task import Failure, describe, encode_failure
+from distributed_queue.core.worker.context import running_attempt
 from distributed_queue.errors import InvalidResult, InvalidTask, LeaseLost, TaskCancelled, UnknownTaskType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from distributed_queue.core.task import Task
     from distributed_queue.core.worker.attempt import Attempt
     from distributed_queue.core.worker.handlers import Handler, HandlerTable
 
 logger = logging.getLogger("distributed_queue.worker")
+
+_COMPLETE = Outcome.COMPLETE
 
 
 class Runner:
@@ -46,7 +49,7 @@ class Runner:
     def is_async(self, attempt: Attempt) -> bool:
         """Whether the attempt's handler has to run on the event loop."""
         try:
-            return self._handlers.find(from_claimed(attempt.claimed).type).is_async
+            return self._handlers.find(payload_type(decode_body(attempt.claimed.body)[0])).is_async
         except (InvalidTask, UnknownTaskType):
             return False
 
@@ -54,18 +57,17 @@ class Runner:
         """Run a ``def`` handler here."""
         if not attempt.begin():
             return
-        task: Task | None = None
         handler: Handler | None = None
         result: Any = None
         error: BaseException | None = None
         try:
             try:
-                task, handler = self._prepare(attempt)
-                token = running_task.set(task)
+                handler, data = self._prepare(attempt)
+                token = running_attempt.set(attempt)
                 try:
-                    result = handler.function(task.data)
+                    result = handler.function(data)
                 finally:
-                    running_task.reset(token)
+                    running_attempt.reset(token)
             except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
                 error = raised
             counts = attempt.end()
@@ -73,69 +75,67 @@ class Runner:
             error = late
             counts = attempt.end()
         if counts:
-            self._conclude(attempt, task, handler, result, error)
+            self._conclude(attempt, handler, result, error)
 
     async def run_async(self, attempt: Attempt) -> None:
         """Run an ``async def`` handler in the current task of the event loop."""
         if not attempt.begin(asyncio.current_task()):
             return
-        task: Task | None = None
         handler: Handler | None = None
         result: Any = None
         error: BaseException | None = None
         try:
-            task, handler = self._prepare(attempt)
-            running_task.set(task)
-            result = await handler.function(task.data)
+            handler, data = self._prepare(attempt)
+            running_attempt.set(attempt)
+            result = await handler.function(data)
         except asyncio.CancelledError as cancelled:
             error = cancelled if attempt.interruption is None else attempt.interruption()
         except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
             error = raised
         if attempt.end():
-            self._conclude(attempt, task, handler, result, error)
+            self._conclude(attempt, handler, result, error)
 
     def failure(self, attempt: Attempt, error: BaseException) -> Settlement:
         """The settlement of an attempt that failed with ``error`` outside of its handler."""
         try:
-            task, handler = self._prepare(attempt)
+            handler = self._handlers.find(attempt.task.type)
         except (InvalidTask, UnknownTaskType):
-            task, handler = None, None
-        return self._failed(attempt, task, handler, error)
+            handler = None
+        return self._failed(attempt, handler, error)
 
-    def _prepare(self, attempt: Attempt) -> tuple[Task, Handler]:
-        task = from_claimed(attempt.claimed)
-        handler = self._handlers.find(task.type)
-        timeout = handler.timeout if task.timeout is None else task.timeout
+    def _prepare(self, attempt: Attempt) -> tuple[Handler, Any]:
+        payload, policies = decode_body(attempt.claimed.body)
+        task_type, data = type_and_data(payload)
+        handler = self._handlers.find(task_type)
+        timeout = handler.timeout if policies.timeout is None else policies.timeout
         if timeout is not None:
             attempt.time_limit = time.monotonic() + timeout
             self._limited(attempt.time_limit)
-        return task, handler
+        return handler, data
 
-    def _conclude(
-        self, attempt: Attempt, task: Task | None, handler: Handler | None, result: Any, error: BaseException | None
-    ) -> None:
+    def _conclude(self, attempt: Attempt, handler: Handler | None, result: Any, error: BaseException | None) -> None:
         if error is None:
             try:
                 encoded = None if result is None else encode_result(result, self._result_limit_bytes)
-                attempt.settlement = attempt.report(Outcome.COMPLETE, result=encoded)
+                attempt.settlement = attempt.report(_COMPLETE, result=encoded)
             except InvalidResult as invalid:
-                attempt.settlement = self._failed(attempt, task, handler, invalid)
+                attempt.settlement = self._failed(attempt, handler, invalid)
         elif attempt.interruption is LeaseLost and isinstance(error, LeaseLost):
             attempt.settlement = None
         elif attempt.interruption is TaskCancelled and isinstance(error, TaskCancelled):
             attempt.settlement = attempt.report(Outcome.CANCEL)
         else:
-            attempt.settlement = self._failed(attempt, task, handler, error)
+            attempt.settlement = self._failed(attempt, handler, error)
         self._ended(attempt)
 
-    def _failed(self, attempt: Attempt, task: Task | None, handler: Handler | None, error: BaseException) -> Settlement:
+    def _failed(self, attempt: Attempt, handler: Handler | None, error: BaseException) -> Settlement:
         claimed = attempt.claimed
         encoded = encode_failure(Failure.of(error, claimed.attempt, _traceback(error)))
-        if task is None and isinstance(error, InvalidTask):
-            logger.error("task %s cannot be read and is dead: %s", claimed.id, error)
+        try:
+            task = attempt.task
+        except InvalidTask as unreadable:
+            logger.error("task %s cannot be read and is dead: %s", claimed.id, unreadable)  # noqa: TRY400 - ours
             return attempt.report(Outcome.BURY, error=encoded, reason="unreadable")
-        if task is None:
-            task = from_claimed(claimed)
         if self._error_handler is not None:
             self._tell(self._error_handler, task, error)
         policy = task.retry or (handler.retry if handler else None) or DEFAULT_RETRY
