@@ -84,7 +84,8 @@ def main() -> None:
     logging.getLogger("distributed_queue").setLevel(logging.CRITICAL)
 
     with HybridQueue.from_url(url) as queue:
-        worker = Worker(queue, WorkerConfig(name="errors", queues=[QUEUE], error_handler=report))
+        # One slot, so that what is printed comes in order.
+        worker = Worker(queue, WorkerConfig(name="errors", max_workers=1, queues=[QUEUE], error_handler=report))
         worker.register_handler("flaky", call_flaky_service, retry=QUICK)
         worker.register_handler("invoice", send_invoice, retry=QUICK)
         worker.register_handler("slow", count_slowly)
