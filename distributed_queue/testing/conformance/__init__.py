@@ -48,6 +48,7 @@ from distributed_queue.testing.conformance.retention import TestRetention
 from distributed_queue.testing.conformance.retry import TestRetry
 from distributed_queue.testing.conformance.settle import TestExchange, TestOutcomes, TestSettle
 from distributed_queue.testing.conformance.stats import TestAge, TestStats
+from distributed_queue.testing.conformance.update import TestUpdate
 from distributed_queue.testing.conformance.waiting import TestJournalNews, TestWait
 from distributed_queue.testing.conformance.workers import TestCommands, TestWorkers
 
@@ -93,6 +94,7 @@ __all__ = [
     "TestSettle",
     "TestSizeLimit",
     "TestStats",
+    "TestUpdate",
     "TestWait",
     "TestWorkers",
     "claimed",
