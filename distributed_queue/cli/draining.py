@@ -11,24 +11,36 @@ from typing import TYPE_CHECKING
 from distributed_queue.cli.text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from distributed_queue.cli.signals import StopSignals
     from distributed_queue.core.worker import WorkerPool
 
 logger = logging.getLogger("distributed_queue.program")
 
 
-def drain(pool: WorkerPool, signals: StopSignals, shutdown_timeout: float) -> None:
-    """Stop the pool and wait for what runs; ends the process if a signal arrives meanwhile."""
+def drain(
+    pool: WorkerPool,
+    signals: StopSignals,
+    shutdown_timeout: float,
+    *,
+    also: Callable[[], object] = lambda: None,
+) -> None:
+    """Stop the pool, and wait for what runs and for ``also``; ends the process if a signal arrives meanwhile."""
     running = sum(worker["active_tasks"] for worker in pool.get_stats()["workers"].values())
-    logger.info(
-        "stopping: %s, which may take up to %g s to finish; a second signal stops at once",
-        f"{plural(running, 'task')} {'runs' if running == 1 else 'run'}",
-        shutdown_timeout,
-    )
+    if running:
+        logger.info(
+            "stopping: waiting up to %g s for %s that run here; a second signal stops at once",
+            shutdown_timeout,
+            plural(running, "task"),
+        )
+    else:
+        logger.info("stopping: no task runs here")
     stopped = threading.Event()
 
     def stop() -> None:
         pool.stop_all(wait=True, timeout=shutdown_timeout)
+        also()
         stopped.set()
         signals.notify()
 

@@ -52,3 +52,6 @@ def set_up(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
+    if settings.log_level == "info":
+        # What it says there, the program says itself.
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)

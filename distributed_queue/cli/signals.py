@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+_ECHO_SECONDS = 0.5
+"""Wrappers such as ``timeout`` and ``uv run`` pass a signal on that the process group has got already: it counts once."""
 
 
 class StopSignals:
@@ -23,6 +26,7 @@ class StopSignals:
     def __init__(self) -> None:
         self._news: SimpleQueue[int | None] = SimpleQueue()
         self._before: dict[signal.Signals, Any] = {}
+        self._arrived_at = -_ECHO_SECONDS
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, self._arrived) for number in STOPPING}
@@ -46,4 +50,7 @@ class StopSignals:
         self._news.put(None)
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
-        self._news.put(number)
+        now = time.monotonic()
+        if now - self._arrived_at >= _ECHO_SECONDS:
+            self._arrived_at = now
+            self._news.put(number)

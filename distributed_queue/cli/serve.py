@@ -1,0 +1,117 @@
+"""``dq serve``, the same as ``run_api.py``: the API, and workers, over one storage."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from distributed_queue.cli import logs
+from distributed_queue.cli.command import Command
+from distributed_queue.cli.draining import drain
+from distributed_queue.cli.loading import register_handlers
+from distributed_queue.cli.options import setting_option
+from distributed_queue.cli.session import Session
+from distributed_queue.cli.signals import StopSignals
+from distributed_queue.cli.welcome import announce, warn_if_open
+from distributed_queue.core.worker import WorkerConfig, WorkerPool
+
+if TYPE_CHECKING:
+    from distributed_queue.api import ApiServer
+    from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.settings import Settings
+
+logger = logging.getLogger("distributed_queue.program")
+
+_LONGEST_REQUEST_SECONDS = 10.0
+"""What requests get at most to finish when the server stops; those that wait for something end at once."""
+
+
+@click.command(
+    cls=Command,
+    as_json=False,
+    examples=(
+        "dq serve",
+        "dq serve --port 9000 --workers 20 --handlers my.module",
+        "API_KEY=… dq serve --host 0.0.0.0 --storage-url redis://localhost:6379/0",
+    ),
+)
+@setting_option("--host", metavar="ADDRESS", help="Address to listen on.  [default: 127.0.0.1, this machine only]")
+@setting_option("--port", metavar="N", help="Port to listen on; 0 takes any free one.  [default: 8000]")
+@setting_option("--workers", metavar="N", help="Tasks that run here at the same time; 0 for none.  [default: 10]")
+@setting_option(
+    "--handlers",
+    metavar="MODULE[:NAME]",
+    multiple=True,
+    help='Module with a dictionary "handlers" or a function "register(pool)"; several times for several.',
+)
+@setting_option(
+    "--api-key",
+    metavar="KEY",
+    help="What requests that change something have to send as X-API-Key. Flags are seen in process lists: "
+    "better set API_KEY.",
+)
+@setting_option("--shutdown-timeout", metavar="DURATION", help="Time for running tasks to finish.  [default: 30s]")
+@setting_option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
+@setting_option("--log-format", metavar="FORMAT", help="text or json.  [default: text]")
+@click.pass_obj
+def serve(session: Session) -> None:
+    """Start the REST API and workers over a storage, by default a durable SQLite file.
+
+    The handlers simple, default and math are there for a first try.
+
+    SIGTERM and Ctrl-C stop it gracefully: requests and tasks that run may finish. A second one stops it at once.
+    """
+    settings = session.settings
+    logs.set_up(settings)
+    with StopSignals() as signals, session.queue(configure=True) as queue:
+        pool = _make_pool(queue, settings)
+        server = _make_server(queue, pool, settings)
+        with server.listen() as listening:
+            warn_if_open(settings)
+            pool.start_all()
+            serving = threading.Thread(target=server.run, args=([listening],), name="dq-server", daemon=True)
+            serving.start()
+            threading.Thread(target=_tell_when_ended, args=(serving, signals), daemon=True).start()
+            signals.wait()
+            server.stop()
+            drain(pool, signals, settings.shutdown_timeout, also=serving.join)
+    logger.info("stopped")
+
+
+def _make_pool(queue: HybridQueue, settings: Settings) -> WorkerPool:
+    """The pool: one worker with all slots, or none."""
+    pool = WorkerPool(queue)
+    register_handlers(("distributed_queue.handlers", *settings.handlers), pool)
+    if settings.workers:
+        pool.add_worker(
+            WorkerConfig(
+                name=settings.worker_name or "worker-1",
+                max_workers=settings.workers,
+                shutdown_timeout=settings.shutdown_timeout,
+                queues=settings.queues or None,
+            )
+        )
+    return pool
+
+
+def _make_server(queue: HybridQueue, pool: WorkerPool, settings: Settings) -> ApiServer:
+    from distributed_queue.api import ApiOptions, ApiServer, create_app  # noqa: PLC0415 - only serve needs FastAPI
+
+    options = ApiOptions(api_key=settings.api_key, max_body_bytes=settings.max_body_bytes)
+    return ApiServer(
+        create_app(queue, pool if settings.workers else None, options),
+        settings.host,
+        settings.port,
+        shutdown_seconds=min(settings.shutdown_timeout, _LONGEST_REQUEST_SECONDS),
+        ready=partial(announce, queue, pool, settings),
+    )
+
+
+def _tell_when_ended(serving: threading.Thread, signals: StopSignals) -> None:
+    """For a server that fails: the program must not go on without it."""
+    serving.join()
+    signals.notify()

@@ -1,0 +1,92 @@
+"""What ``dq serve`` says when it is ready: where to look, where the tasks are, and how to submit the first one."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from distributed_queue.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.core.storage import StorageHealth
+    from distributed_queue.core.worker import WorkerPool
+    from distributed_queue.settings import Settings
+
+logger = logging.getLogger("distributed_queue.program")
+
+_PREFIX = "/api/v1"
+_EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
+
+
+def warn_if_open(settings: Settings) -> None:
+    """Warn where others can reach the server and nothing keeps them from writing."""
+    if settings.api_key is None and not _is_loopback(settings.host):
+        logger.warning(
+            "ANYONE WHO REACHES %s MAY SUBMIT, CANCEL AND DELETE TASKS. "
+            "Set an API key (API_KEY=…), or listen on 127.0.0.1.",
+            settings.host,
+        )
+
+
+def announce(queue: HybridQueue, pool: WorkerPool, settings: Settings, port: int) -> None:
+    """Say that the server is ready: to a person on stdout, or as a log message where those are JSON."""
+    base = f"http://{_shown_host(settings.host)}:{port}"
+    health = queue.health()
+    place = storage_place(health.url)
+    if settings.log_format == "json":
+        logger.info("ready", extra={"url": base, "storage": place, "durability": health.durability})
+        return
+    click.echo("\n".join(_lines(base, place, health, pool, settings)))
+
+
+def storage_place(url: str) -> str:
+    """The storage as a person looks for it: a file's path, or the URL without a password."""
+    scheme, _, rest = url.partition(":///")
+    return str(Path(rest.partition("?")[0]).resolve()) if scheme == "sqlite" else url
+
+
+def _lines(base: str, place: str, health: StorageHealth, pool: WorkerPool, settings: Settings) -> Iterator[str]:
+    key = '-H "X-API-Key: $API_KEY" ' if settings.api_key else ""
+    yield f"DistributedQ {__version__} is ready."
+    yield ""
+    yield f"  API       {base}/docs"
+    yield f"  Health    {base}{_PREFIX}/health and {_PREFIX}/ready"
+    yield f"  Metrics   {base}{_PREFIX}/metrics"
+    yield f"  Storage   {place}"
+    yield f"            {health.engine} {health.version}: {health.durability}"
+    yield f"  Workers   {_workers(pool)}"
+    yield ""
+    yield "  Submit a task, and see what became of it:"
+    yield f"    curl {base}{_PREFIX}/tasks {key}-H 'Content-Type: application/json' \\"
+    yield '      -d \'{"priority": 1, "payload": {"type": "simple", "data": "Hello World"}}\''
+    yield f"    curl '{base}{_PREFIX}/tasks/TASK_ID?wait=10'"
+    yield ""
+    yield "  Ctrl-C stops it gracefully; a second one at once."
+
+
+def _workers(pool: WorkerPool) -> str:
+    slots = sum(worker.config.max_workers for worker in pool.workers.values())
+    if not slots:
+        return "none here; start some with: dq worker MODULE"
+    types = sorted({task_type for worker in pool.workers.values() for task_type in worker.handlers})
+    return f"{slots} tasks at a time, of the types {', '.join(types)}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown_host(host: str) -> str:
+    if host in _EVERYWHERE:
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
