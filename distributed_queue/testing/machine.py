@@ -34,7 +34,8 @@ from distributed_queue.core.storage import (
 from distributed_queue.errors import DistributedQueueError
 from distributed_queue.storage.memory import MemoryStorage
 from distributed_queue.testing import strategies as some
-from distributed_queue.testing.steps import listed
+from distributed_queue.testing.steps import changes, listed
+from distributed_queue.testing.story import check_story
 
 OpenEmpty = Callable[[Clock], Storage]
 Timed = TypeVar("Timed", NewTask, TaskUpdate)
@@ -73,6 +74,8 @@ class DifferentialMachine(RuleBasedStateMachine):
         self.model = MemoryStorage(self.clock)
         self.engine = self.open_engine()
         self.leases: list[Lease] = []
+        self.untold: set[str] = set()
+        """Queues whose journal was off for a while."""
         self.differed = False
 
     def open_engine(self) -> Storage:
@@ -173,6 +176,8 @@ class DifferentialMachine(RuleBasedStateMachine):
     @rule(queue=some.queues, changes=some.settings)
     def configure(self, queue: str, changes: dict[str, object]) -> None:
         self.both("configure", queue, changes)
+        if not changes.get("journal", True):
+            self.untold.add(queue)
 
     @rule(queue=some.queues, changes=some.wrong_settings)
     def configure_wrongly(self, queue: str, changes: dict[str, object]) -> None:
@@ -229,6 +234,8 @@ class DifferentialMachine(RuleBasedStateMachine):
         for queue in some.QUEUES:
             self.both("journal", queue, 0, 10_000)
             self.both("journal_tail", queue)
+            if queue not in self.untold:
+                check_story(changes(self.engine, queue), listed(self.engine, TaskFilter(queue)))
 
     # How a step is made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import TimeoutError as StillWaiting
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,7 +40,7 @@ def work_as_it_comes(storage: Storage, limit: float = LIMIT) -> ClaimedTask:
 def waiting(threads: ThreadPoolExecutor, storage: Storage, *queues: str) -> Future[tuple[str, ...]]:
     """Another thread that waits for work, and has begun to."""
     future = threads.submit(storage.wait, queues or (Q,), PATIENCE)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(StillWaiting):
         future.result(SHORT)
     return future
 
@@ -84,7 +85,7 @@ class TestWait:
     def test_an_arrival_in_another_queue_does_not(self, realtime_storage: Storage, threads: ThreadPoolExecutor) -> None:
         future = waiting(threads, realtime_storage, "a")
         enqueue(realtime_storage, "t1", queue="b")
-        with pytest.raises(TimeoutError):
+        with pytest.raises(StillWaiting):
             future.result(SHORT)
         enqueue(realtime_storage, "t2", queue="a")
         assert future.result(LIMIT) == ("a",)
@@ -208,7 +209,7 @@ class TestJournalNews:
     def test_news_of_another_queue_do_not(self, realtime_storage: Storage, threads: ThreadPoolExecutor) -> None:
         future = self._reading(threads, realtime_storage, 0)
         enqueue(realtime_storage, "t1", queue="other")
-        with pytest.raises(TimeoutError):
+        with pytest.raises(StillWaiting):
             future.result(SHORT)
         enqueue(realtime_storage, "t1")
         assert len(future.result(LIMIT)) == 1
@@ -226,6 +227,6 @@ class TestJournalNews:
     @staticmethod
     def _reading(threads: ThreadPoolExecutor, storage: Storage, after: int) -> Future[list[JournalEntry]]:
         future = threads.submit(storage.journal, Q, after, 10, PATIENCE)
-        with pytest.raises(TimeoutError):
+        with pytest.raises(StillWaiting):
             future.result(SHORT)
         return future
