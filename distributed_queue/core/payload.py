@@ -7,15 +7,12 @@ task has policies of its own. It is encoded once, when the task is enqueued, and
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from distributed_queue.core.retry import RetryPolicy
 from distributed_queue.errors import InvalidResult, InvalidTask, PayloadTooLarge
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MAX_BODY_BYTES = 1 << 20
 """Default limit of an encoded body or result: 1 MiB."""
@@ -139,18 +136,17 @@ def _incompatibility(value: Any) -> str | None:
         if depth > MAX_DEPTH:
             return f"it is nested deeper than {MAX_DEPTH} levels"
         if isinstance(item, dict):
-            for key in item:
+            for key, each in item.items():
                 if type(key) is not str:
                     return f"the key {key!r:.50} is a {type(key).__name__}; keys are strings"
-            inner: Iterable[Any] = item.values()
+                if type(each) not in _SCALARS:
+                    stack.append((each, depth + 1))
         elif isinstance(item, (list, tuple)):
-            inner = item
+            stack += [(each, depth + 1) for each in item if type(each) not in _SCALARS]
         else:
             problem = _leaf_problem(item)
             if problem:
                 return problem
-            continue
-        stack.extend((each, depth + 1) for each in inner if type(each) not in _SCALARS)
     return None
 
 
