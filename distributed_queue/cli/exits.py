@@ -45,6 +45,12 @@ class NotFound(errors.DistributedQueueError):
     code = "not-found"
 
 
+class CannotListen(errors.DistributedQueueError):
+    """The server's address cannot be had."""
+
+    code = "cannot-listen"
+
+
 class Conflict(errors.DistributedQueueError):
     """Something else that goes on stands in the way."""
 
@@ -64,6 +70,11 @@ _CODES: tuple[tuple[type[errors.DistributedQueueError], ExitCode, str], ...] = (
     (NotFound, ExitCode.NOT_FOUND, "dq queues list and dq workers list show what there is."),
     (errors.TaskConflict, ExitCode.CONFLICT, ""),
     (Conflict, ExitCode.CONFLICT, ""),
+    (
+        CannotListen,
+        ExitCode.FAILURE,
+        "Does another server run there? --port N takes another one, --port 0 any free one.",
+    ),
     (errors.ResultTimeout, ExitCode.TIMEOUT, "Wait on with: dq tasks wait {task_id}"),
     (errors.TaskFailed, ExitCode.TASK_FAILED, "More about it with: dq tasks get {task_id}"),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,12 +13,14 @@ import click
 from distributed_queue.cli import logs
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
+from distributed_queue.cli.exits import CannotListen
 from distributed_queue.cli.loading import register_handlers
 from distributed_queue.cli.options import setting_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
 from distributed_queue.cli.welcome import announce, warn_if_open
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
+from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from distributed_queue.api import ApiServer
@@ -70,7 +73,7 @@ def serve(session: Session) -> None:
     with StopSignals() as signals, session.queue(configure=True) as queue:
         pool = _make_pool(queue, settings)
         server = _make_server(queue, pool, settings)
-        with server.listen() as listening:
+        with _listen(server) as listening:
             warn_if_open(settings)
             pool.start_all()
             serving = threading.Thread(target=server.run, args=([listening],), name="dq-server", daemon=True)
@@ -109,6 +112,13 @@ def _make_server(queue: HybridQueue, pool: WorkerPool, settings: Settings) -> Ap
         shutdown_seconds=min(settings.shutdown_timeout, _LONGEST_REQUEST_SECONDS),
         ready=partial(announce, queue, pool, settings),
     )
+
+
+def _listen(server: ApiServer) -> socket.socket:
+    try:
+        return server.listen()
+    except ConfigurationError as error:
+        raise CannotListen(str(error)) from error
 
 
 def _tell_when_ended(serving: threading.Thread, signals: StopSignals) -> None:

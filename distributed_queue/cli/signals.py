@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 _ECHO_SECONDS = 0.5
-"""Wrappers such as ``timeout`` and ``uv run`` pass a signal on that the process group has got already: it counts once."""
+"""``timeout``, ``uv run`` and others pass on a signal that the process group has got already; it counts once."""
 
 
 class StopSignals:
