@@ -184,8 +184,11 @@ def from_claimed(claimed: ClaimedTask) -> Task:
 
 
 def from_stored(stored: StoredTask) -> Task:
-    """The task as the storage knows it. Raises ``InvalidTask`` where its body cannot be read."""
-    payload, policies = decode_body(stored.body)
+    """The task as the storage knows it; one whose body cannot be read has the payload None, and can still be listed."""
+    try:
+        payload, policies = decode_body(stored.body)
+    except InvalidTask:
+        payload, policies = None, _PLAIN
     failure = decode_failure(stored.error) if stored.error is not None else None
     return Task(
         stored.priority,

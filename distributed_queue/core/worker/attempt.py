@@ -119,18 +119,19 @@ class Attempt:
         with self._lock:
             if self.state is not _RUNNING or self.interruption is not None:
                 return False
-            self.interruption = reason
-            if self._loop_task is not None:
-                self._loop_task.get_loop().call_soon_threadsafe(self._loop_task.cancel)
-            elif self._thread_id is not None:
-                _set_async_exception(self._thread_id, reason)
+            self._raise(reason)
             return True
 
-    def give_up(self, settlement: Settlement | None) -> bool:
-        """End the attempt without its handler, whose outcome will not count. False if it has ended."""
+    def give_up(self, settlement: Settlement | None, reason: type[HandlerError]) -> bool:
+        """End the attempt without its handler, whose outcome will not count. False if it has ended.
+
+        If the handler runs and was not told to stop yet, it is told now, by raising ``reason``.
+        """
         with self._lock:
             if self.state is _ENDED:
                 return False
+            if self.state is _RUNNING and self.interruption is None:
+                self._raise(reason)
             self.state = _ENDED
             self.settlement = settlement
             return True
@@ -143,6 +144,13 @@ class Attempt:
             self.state = _ENDED
             self.settlement = self.report(Outcome.RELEASE)
             return True
+
+    def _raise(self, reason: type[HandlerError]) -> None:
+        self.interruption = reason
+        if self._loop_task is not None:
+            self._loop_task.get_loop().call_soon_threadsafe(self._loop_task.cancel)
+        elif self._thread_id is not None:
+            _set_async_exception(self._thread_id, reason)
 
     def report(
         self,

@@ -7,7 +7,7 @@ import math
 import threading
 from typing import TYPE_CHECKING
 
-from distributed_queue.errors import DistributedQueueError
+from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,8 @@ class Autoscaler(threading.Thread):
         while not self._stopping.wait(self._interval):
             try:
                 self.step()
+            except QueueClosed:
+                return
             except DistributedQueueError as error:
                 logger.warning("autoscaling: %s", error)
 

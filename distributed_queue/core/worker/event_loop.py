@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,21 +14,37 @@ if TYPE_CHECKING:
 
 
 class HandlerLoop:
-    """One thread with an asyncio loop, started when it is first needed."""
+    """One thread with an asyncio loop, started when it is first needed; runs up to ``size`` handlers at a time."""
 
-    def __init__(self, name: str, run: Callable[[Attempt], Coroutine[None, None, None]]) -> None:
+    def __init__(self, name: str, size: int, run: Callable[[Attempt], Coroutine[None, None, None]]) -> None:
         self._name = name
+        self._size = size
         self._run = run
+        self._waiting: deque[Attempt] = deque()
+        self._current: set[Attempt] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
-        """Start attempts, all in one call into the loop."""
+        """Queue attempts, all in one call into the loop."""
         if self._loop is None:
             self._start()
         assert self._loop is not None  # noqa: S101 - _start has set it
         self._loop.call_soon_threadsafe(self._begin, attempts)
+
+    def resize(self, size: int) -> None:
+        """Change how many handlers may run at a time."""
+        self._size = size
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._fill)
+
+    def replace(self, attempt: Attempt) -> bool:
+        """Stop counting the handler that runs this attempt; another one may run in its place."""
+        if self._loop is None or attempt not in self._current:
+            return False
+        self._loop.call_soon_threadsafe(self._ended, attempt)
+        return True
 
     def close(self) -> None:
         """Cancel what still runs and end the thread."""
@@ -53,11 +70,22 @@ class HandlerLoop:
             loop.close()
 
     def _begin(self, attempts: Sequence[Attempt]) -> None:
-        for attempt in attempts:
+        self._waiting.extend(attempts)
+        self._fill()
+
+    def _fill(self) -> None:
+        while self._waiting and len(self._current) < self._size:
+            attempt = self._waiting.popleft()
+            self._current.add(attempt)
             task = asyncio.ensure_future(self._run(attempt))
             # The loop itself keeps only weak references to its tasks.
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda _, attempt=attempt: self._ended(attempt))  # type: ignore[misc]
+
+    def _ended(self, attempt: Attempt) -> None:
+        self._current.discard(attempt)
+        self._fill()
 
     def _cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:
         for task in self._tasks:

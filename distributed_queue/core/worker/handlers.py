@@ -31,6 +31,8 @@ class HandlerTable:
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
         self.any_async = False
+        self.mixed = False
+        """Whether some handlers are async and some are not."""
 
     def register(
         self, task_type: str, function: Callable[[Any], Any], retry: RetryPolicy | None, timeout: float | None
@@ -47,7 +49,9 @@ class HandlerTable:
         )
         # A new dictionary each time: readers in other threads never see one that changes.
         self._handlers = {**self._handlers, task_type: Handler(function, is_async, retry, timeout)}
-        self.any_async = any(handler.is_async for handler in self._handlers.values())
+        kinds = {handler.is_async for handler in self._handlers.values()}
+        self.any_async = True in kinds
+        self.mixed = len(kinds) > 1
 
     def find(self, task_type: str) -> Handler:
         """The handler for a type. Raises ``UnknownTaskType``."""

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("distributed_queue.worker")
 
 BEAT_SECONDS = 2.0
-_TICK_SECONDS = 0.5
+_LONGEST_TICK_SECONDS = 0.5
+_TICKS_A_LEASE = 12
+"""At least: more often than the margin is long, so that a handler is stopped before its lease ends."""
 _RENEW_AT = 2 / 3
 """A lease is renewed when less than this share of it is left."""
 _MARGIN = 0.1
@@ -67,6 +69,7 @@ class Keeper(threading.Thread):
         self._storage = storage
         self._book = book
         self._lease_seconds = lease_seconds
+        self._tick_seconds = min(_LONGEST_TICK_SECONDS, lease_seconds / _TICKS_A_LEASE)
         self._stuck_seconds = stuck_seconds
         self._describe = describe
         self._obey = obey
@@ -124,7 +127,7 @@ class Keeper(threading.Thread):
         self._enforce(now)
         if now >= self._renew_at:
             # Set first: where the storage is away, the next try is due all the same.
-            self._renew_at = now + _TICK_SECONDS
+            self._renew_at = now + self._tick_seconds
             self._renew(now)
         if now >= self._beat_at:
             self._beat_at = now + BEAT_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311 - jitter, not a secret
@@ -133,7 +136,7 @@ class Keeper(threading.Thread):
     def _pause(self) -> float:
         limits = [attempt.time_limit for attempt in self._book.running() if attempt.time_limit is not None]
         soonest = min(limits, default=float("inf")) - time.monotonic()
-        return min(_TICK_SECONDS, soonest) if soonest > 0 else _TICK_SECONDS / 10
+        return min(self._tick_seconds, soonest) if soonest > 0 else self._tick_seconds / 10
 
     def _enforce(self, now: float) -> None:
         """Stop handlers whose time, or lease, is over; give up those that do not stop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from distributed_queue.errors import DistributedQueueError, QueueClosed
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("distributed_queue.worker")
 
-_WAIT_SECONDS = 10.0
-"""Longest single call of ``Storage.wait``."""
+_WAIT_SECONDS = 2.0
+"""Longest single call of ``Storage.wait``: how long a missed wake may go unnoticed."""
+_WAKE_SECONDS = 0.05
+_SHORTEST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 2.0
 
 
 class Listener(threading.Thread):
@@ -41,16 +45,21 @@ class Listener(threading.Thread):
         with self._changed:
             self._queues = None
 
-    def stop(self) -> None:
-        """End the thread soon."""
+    def stop(self, timeout: float) -> None:
+        """End the thread, and wait until it has ended or ``timeout`` seconds are over."""
         with self._changed:
             self._stopping = True
             self._queues = None
             self._changed.notify()
-        self._storage.wake()
+        end = time.monotonic() + timeout
+        while self.is_alive() and time.monotonic() < end:
+            # More than once: a wake that comes just before the thread waits is missed.
+            self._storage.wake()
+            self.join(_WAKE_SECONDS)
 
     def run(self) -> None:
         """Wait while armed, until stopped."""
+        pause = _SHORTEST_PAUSE_SECONDS
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._queues is not None or self._stopping)
@@ -62,12 +71,25 @@ class Listener(threading.Thread):
             except QueueClosed:
                 return
             except DistributedQueueError as error:
-                # The pump meets the same trouble, backs off, and arms us again once it is over.
                 logger.debug("waiting for work: %s", error)
-                self.disarm()
+            except Exception:
+                logger.exception("waiting for work failed; the worker goes on")
+            else:
+                pause = _SHORTEST_PAUSE_SECONDS
+                if arrived:
+                    self._tell(queues, arrived)
                 continue
-            if arrived:
-                with self._changed:
-                    if self._queues is queues:
-                        self._queues = None
-                self._report(arrived)
+            self._pause(pause)
+            pause = min(_LONGEST_PAUSE_SECONDS, pause * 2)
+            # The pump claims then: it meets the same trouble and goes on trying, or arms us again.
+            self._tell(queues, ())
+
+    def _tell(self, queues: tuple[str, ...], arrived: tuple[str, ...]) -> None:
+        with self._changed:
+            if self._queues is queues:
+                self._queues = None
+        self._report(arrived)
+
+    def _pause(self, seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, seconds)

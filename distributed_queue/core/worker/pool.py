@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.options import check_number
 from distributed_queue.core.worker.autoscale import Autoscaler
 from distributed_queue.core.worker.config import WorkerConfig, check_slots
 from distributed_queue.core.worker.worker import Worker
@@ -105,11 +107,14 @@ class WorkerPool:
     ) -> None:
         """Keep the pool's handler slots between ``min`` and ``max``, as the backlog asks; shared out evenly.
 
-        One slot for each ``backlog_per_slot`` tasks that wait, beside those that are busy; looked at every
+        One slot for each ``backlog_per_slot`` tasks that are ready, beside those that are busy; looked at every
         ``interval`` seconds. Ends with ``stop_all``; a second call replaces the first.
         """
+        check_slots(max)
         if not 1 <= min <= max:
             raise ConfigurationError(f"autoscale needs 1 <= min <= max, not min={min} and max={max}")
+        check_number("backlog_per_slot", backlog_per_slot, 0.001, 1e9)
+        check_number("interval", interval, 0.001, 1e6)
         with self._lock:
             if self._autoscaler is not None:
                 self._autoscaler.stop()
@@ -133,10 +138,10 @@ class WorkerPool:
         }
 
     def _measure(self) -> tuple[int, int, int]:
-        """Waiting tasks, busy slots, slots."""
+        """Ready tasks (what is scheduled for later needs no slot yet), busy slots, slots."""
         stats = [worker.get_stats() for worker in list(self.workers.values())]
         return (
-            self.queue.size(),
+            sum(figures.counts[TaskStatus.PENDING] for figures in self.queue.queue_stats()),
             sum(each["active_tasks"] for each in stats),
             sum(each["max_workers"] for each in stats),
         )

@@ -48,6 +48,7 @@ class Pump(threading.Thread):
         book: AttemptBook,
         listener: Listener,
         start_attempts: Callable[[Sequence[Attempt]], None],
+        may_prefetch: Callable[[], bool],
         lease_seconds: float,
         max_workers: int,
         queues: tuple[str, ...] | None,
@@ -59,6 +60,7 @@ class Pump(threading.Thread):
         self._book = book
         self._listener = listener
         self._start_attempts = start_attempts
+        self._may_prefetch = may_prefetch
         self._lease_seconds = lease_seconds
         self._in_order = queues is not None
         self._queues = queues or ()
@@ -73,6 +75,8 @@ class Pump(threading.Thread):
         self._retry_at = 0.0
         self._last_exchange = time.monotonic()
         self._finishing_at: float | None = None
+        self._closed = False
+        """Whether the queue was closed under us: then there is nobody to report to."""
         self.max_workers = max_workers
         self.paused = False
         self.draining = False
@@ -114,6 +118,8 @@ class Pump(threading.Thread):
         """Converse until finished."""
         while not self._over():
             self._collect()
+            if self.draining:
+                self._withdraw()
             if self._unreported or self._wants_claim():
                 self._exchange()
 
@@ -145,6 +151,10 @@ class Pump(threading.Thread):
             except Empty:
                 return
 
+    def _withdraw(self) -> None:
+        """Give back what has not begun."""
+        self._unreported += [attempt for attempt in self._book.all() if attempt.withdraw()]
+
     def _idle_seconds(self) -> float:
         now = time.monotonic()
         if self._unreported:
@@ -156,7 +166,8 @@ class Pump(threading.Thread):
         return min(_LONGEST_IDLE_SECONDS, max(0.0, wake_at - now))
 
     def _room(self) -> int:
-        return self.max_workers + self.pace.prefetch() - len(self._book)
+        prefetch = self.pace.prefetch() if self._may_prefetch() else 0
+        return self.max_workers + prefetch - len(self._book)
 
     def _wants_claim(self) -> bool:
         if self.paused or self.draining or not self._queues or time.monotonic() < self._retry_at:
@@ -166,6 +177,9 @@ class Pump(threading.Thread):
 
     def _exchange(self) -> None:
         started = time.monotonic()
+        if self._closed:
+            self._drop_unreported()
+            return
         if started < self._retry_at and self._finishing_at is None:
             return
         reported, settlements = self._split()
@@ -175,8 +189,9 @@ class Pump(threading.Thread):
         try:
             answer = self._storage.exchange(settlements, request)
         except QueueClosed:
-            self._unreported.clear()
-            self._finishing_at = started
+            self._closed = self.draining = True
+            self._withdraw()
+            self._drop_unreported()
             return
         except DistributedQueueError as error:
             self._back_off(error)
@@ -226,6 +241,11 @@ class Pump(threading.Thread):
             return tuple(sorted(asked)) or queues
         self._turn = (self._turn + 1) % len(queues)
         return queues[self._turn :] + queues[: self._turn]
+
+    def _drop_unreported(self) -> None:
+        self._book.discard(self._unreported)
+        self.lost += len(self._unreported)
+        self._unreported = []
 
     def _observe(self, started: float, reported: Sequence[Attempt]) -> None:
         now = time.monotonic()

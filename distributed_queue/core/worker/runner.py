@@ -114,19 +114,30 @@ class Runner:
         return handler, data
 
     def _conclude(self, attempt: Attempt, handler: Handler | None, result: Any, error: BaseException | None) -> None:
+        try:
+            attempt.settlement = self._settlement(attempt, handler, result, error)
+        except Exception as unexpected:
+            # Code of users may run here, such as that of a container in the result.
+            logger.exception("the outcome of task %s cannot be told", attempt.claimed.id)
+            failure = Failure.of(unexpected, attempt.claimed.attempt)
+            attempt.settlement = attempt.report(Outcome.BURY, error=encode_failure(failure))
+        self._ended(attempt)
+
+    def _settlement(
+        self, attempt: Attempt, handler: Handler | None, result: Any, error: BaseException | None
+    ) -> Settlement | None:
+        """What to report; None if there is nothing to report."""
         if error is None:
             try:
                 encoded = None if result is None else encode_result(result, self._result_limit_bytes)
-                attempt.settlement = attempt.report(_COMPLETE, result=encoded)
             except InvalidResult as invalid:
-                attempt.settlement = self._failed(attempt, handler, invalid)
-        elif attempt.interruption is LeaseLost and isinstance(error, LeaseLost):
-            attempt.settlement = None
-        elif attempt.interruption is TaskCancelled and isinstance(error, TaskCancelled):
-            attempt.settlement = attempt.report(Outcome.CANCEL)
-        else:
-            attempt.settlement = self._failed(attempt, handler, error)
-        self._ended(attempt)
+                return self._failed(attempt, handler, invalid)
+            return attempt.report(_COMPLETE, result=encoded)
+        if attempt.interruption is LeaseLost and isinstance(error, LeaseLost):
+            return None
+        if attempt.interruption is TaskCancelled and isinstance(error, TaskCancelled):
+            return attempt.report(Outcome.CANCEL)
+        return self._failed(attempt, handler, error)
 
     def _failed(self, attempt: Attempt, handler: Handler | None, error: BaseException) -> Settlement:
         claimed = attempt.claimed
@@ -154,7 +165,7 @@ class Runner:
     def _tell(self, error_handler: Callable[[Task, BaseException], object], task: Task, error: BaseException) -> None:
         try:
             contextvars.copy_context().run(error_handler, task, error)
-        except Exception:
+        except BaseException:  # also SystemExit: it must not take the handler's thread with it
             logger.exception("the error handler failed for task %s", task.task_id)
 
 

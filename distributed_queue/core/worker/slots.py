@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from distributed_queue.core.worker.attempt import Attempt
+
+
+_CLOSE_SECONDS = 0.1
 
 
 class Slots:
@@ -38,6 +42,7 @@ class Slots:
         with self._lock:
             surplus = len(self._threads) - size
             self._size = size
+        # Whoever takes one of these looks whether it is surplus: meanwhile the number may have been raised again.
         for _ in range(surplus):
             self._inbox.put(None)
 
@@ -52,8 +57,11 @@ class Slots:
         return False
 
     def close(self) -> None:
-        """Let idle threads end, and busy ones after what they run."""
+        """Let idle threads end, and busy ones after what they run; wait a moment for those that can."""
         self.resize(0)
+        end = time.monotonic() + _CLOSE_SECONDS
+        for thread in list(self._threads.values()):
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _grow(self, size: int) -> None:
         with self._lock:
@@ -70,10 +78,17 @@ class Slots:
         inbox, run, current, threads = self._inbox, self._run, self._current, self._threads
         while number in threads:
             attempt = inbox.get()
-            if attempt is None:
-                break
-            current[number] = attempt
-            run(attempt)
-            del current[number]
+            if attempt is not None:
+                current[number] = attempt
+                run(attempt)
+                del current[number]
+            elif self._leave(number):
+                return
+
+    def _leave(self, number: int) -> bool:
+        """Strike out a thread that is surplus."""
         with self._lock:
-            threads.pop(number, None)
+            surplus = len(self._threads) > self._size
+            if surplus:
+                self._threads.pop(number, None)
+            return surplus

@@ -37,6 +37,8 @@ logger = logging.getLogger("distributed_queue.worker")
 _SILENT_SECONDS = 30.0
 """A worker with room that has not claimed for this long is not well."""
 _JOIN_SECONDS = 10.0
+_HURRY_SECONDS = 0.1
+"""How soon a worker that drains notices that it is to hurry."""
 
 
 class Worker:
@@ -81,31 +83,33 @@ class Worker:
         self._handlers.register(task_type, function, retry, timeout)
 
     def start(self) -> None:
-        """Start to work. Does nothing if the worker runs."""
-        with self._lock:
-            if self._parts is not None:
-                return
-            self.queue.health()
-            self.worker_id = f"{self.config.name}-{new_task_id()}"
-            self._stopped.clear()
-            self._parts = _Parts(self, self._handlers, paused=self._paused)
-            self._parts.start()
+        """Start to work. Does nothing if the worker runs; one that is about to stop is started once it has stopped.
+
+        Raises ``StorageUnavailable``.
+        """
+        while True:
+            with self._lock:
+                if self._parts is None:
+                    self._begin()
+                    return
+                if not self._parts.stopping:
+                    return
+            self._stopped.wait()
 
     def stop(self, wait: bool = True, timeout: float | None = None) -> None:
         """Take no more tasks, let handlers finish within ``timeout`` (None: ``shutdown_timeout``), give back the rest.
 
-        What is given back has not used up an attempt. ``wait=False`` returns at once and stops in the background.
+        What is given back has not used up a retry. ``wait=False`` returns at once and stops in the background. A worker
+        that is about to stop is hurried by a second call with a shorter ``timeout``.
         """
+        deadline = time.monotonic() + (self.config.shutdown_timeout if timeout is None else timeout)
         with self._lock:
             parts = self._parts
-            if parts is None or parts.stopping:
-                parts = None
-            else:
-                parts.stopping = True
-        if parts is not None:
-            patience = self.config.shutdown_timeout if timeout is None else timeout
-            stopper = threading.Thread(target=self._stop, args=(parts, patience), name=f"dq-{self.config.name}-stop")
-            stopper.start()
+            if parts is not None:
+                parts.deadline = min(parts.deadline, deadline)
+                if not parts.stopping:
+                    parts.stopping = True
+                    threading.Thread(target=self._stop, args=(parts,), name=f"dq-{self.config.name}-stop").start()
         if wait:
             self._stopped.wait()
 
@@ -128,6 +132,7 @@ class Worker:
         if parts is not None:
             parts.pump.max_workers = max_workers
             parts.slots.resize(max_workers)
+            parts.loop.resize(max_workers)
             parts.pump.nudge()
 
     def is_claiming(self) -> bool:
@@ -164,9 +169,17 @@ class Worker:
             parts.pump.paused = paused
             parts.pump.nudge()
 
-    def _stop(self, parts: _Parts, patience: float) -> None:
+    def _begin(self) -> None:
+        self.queue.health()
+        self.worker_id = f"{self.config.name}-{new_task_id()}"
+        parts = _Parts(self, self._handlers, paused=self._paused)
+        parts.start()
+        self._stopped.clear()
+        self._parts = parts
+
+    def _stop(self, parts: _Parts) -> None:
         try:
-            parts.stop(patience)
+            parts.stop()
         finally:
             with self._lock:
                 self._parts = None
@@ -182,6 +195,8 @@ class _Parts:
         name = config.name
         lease_seconds = config.lease_seconds or min(LEASE_SECONDS, queue.visibility_timeout)
         self.stopping = False
+        self.deadline = float("inf")
+        """When what still runs is given back, on the monotonic clock."""
         self._ignore_new_queues: Callable[[], None] = lambda: None
         self._worker = worker
         self._storage = storage
@@ -196,6 +211,7 @@ class _Parts:
             book=self.book,
             listener=self.listener,
             start_attempts=self._start_attempts,
+            may_prefetch=lambda: not handlers.mixed,
             lease_seconds=lease_seconds,
             max_workers=config.max_workers,
             queues=None if config.queues is None else tuple(config.queues),
@@ -215,7 +231,7 @@ class _Parts:
         )
         self.runner = Runner(handlers, config.error_handler, self.pump.ended, self.keeper.limited, queue.max_body_bytes)
         self.slots = Slots(name, config.max_workers, self.runner.run)
-        self.loop = HandlerLoop(name, self.runner.run_async)
+        self.loop = HandlerLoop(name, config.max_workers, self.runner.run_async)
 
     def start(self) -> None:
         """Register, then start the threads."""
@@ -225,23 +241,21 @@ class _Parts:
         self.keeper.start()
         self.pump.start()
 
-    def stop(self, patience: float) -> None:
+    def stop(self) -> None:
         """Drain; then give back what is left, and end the threads."""
         self._ignore_new_queues()
         self.pump.draining = True
         self.listener.disarm()
         self.pump.nudge()
-        for attempt in self.book.all():
-            if attempt.withdraw():
-                self.pump.ended(attempt)
-        if not self.book.wait_empty(patience):
-            self._give_back()
+        while not self.book.wait_empty(_HURRY_SECONDS):
+            if time.monotonic() >= self.deadline:
+                self._give_back()
+                break
         self.pump.finish()
         self.pump.join(_JOIN_SECONDS)
         self.keeper.stop()
-        self.listener.stop()
+        self.listener.stop(_JOIN_SECONDS)
         self.keeper.join(_JOIN_SECONDS)
-        self.listener.join(_JOIN_SECONDS)
         self.slots.close()
         self.loop.close()
         self._say_goodbye()
@@ -262,8 +276,7 @@ class _Parts:
     def _give_back(self) -> None:
         """Release what still runs: its handlers are told to stop, and their outcomes will not count."""
         for attempt in self.book.all():
-            attempt.interrupt(LeaseLost)
-            if attempt.give_up(attempt.report(Outcome.RELEASE)):
+            if attempt.give_up(attempt.report(Outcome.RELEASE), LeaseLost):
                 logger.warning("task %s did not finish in time and is given back", attempt.claimed.id)
                 self.pump.ended(attempt)
 
@@ -274,8 +287,8 @@ class _Parts:
             settlement = attempt.report(Outcome.CANCEL)
         elif reason is not LeaseLost:
             settlement = self.runner.failure(attempt, reason())
-        if attempt.give_up(settlement):
-            if self.slots.replace(attempt):
+        if attempt.give_up(settlement, reason):
+            if self.slots.replace(attempt) or self.loop.replace(attempt):
                 logger.error("task %s is stuck in its handler; its slot is replaced", attempt.claimed.id)
             self.pump.ended(attempt)
 
