@@ -95,6 +95,7 @@ class UnreliableSite(http.server.SimpleHTTPRequestHandler):
 @contextmanager
 def web_site(folder: Path) -> Iterator[str]:
     """Serve a folder on a free port; gives the address."""
+    os.environ.setdefault("no_proxy", "127.0.0.1")
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(UnreliableSite, directory=str(folder))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"

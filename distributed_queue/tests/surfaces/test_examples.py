@@ -90,6 +90,15 @@ def test_asyncio_app_serves_all_at_once(storage_url: str) -> None:
     assert lines_after(output, "100 visitors served")[0] == "Accra: 5 degrees, attempt 1"
 
 
+def test_api_client_starts_a_server_and_tours_it() -> None:
+    output = run("api_client")
+    assert lines_after(output, "submitted") == ["completed: Completed: Hello World"]
+    assert "submitted twice with one key: the same task" in output
+    assert "listed in pages of 40, 40, 20" in output
+    assert output.count("refused: 422") == 2
+    assert lines_after(output, "failed: dead") == ["among the dead letters: True", "requeued: {'requeued': 1}"]
+
+
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_performance_test_prints_figures_and_saves_a_plot(suffix: str, tmp_path: Path) -> None:
     plot = tmp_path / f"plot.{suffix}"
