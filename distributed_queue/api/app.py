@@ -20,6 +20,7 @@ from distributed_queue.api.edge import Edge
 from distributed_queue.api.openapi import document
 from distributed_queue.api.options import ApiOptions
 from distributed_queue.api.problems import answer_error, answer_http, answer_validation
+from distributed_queue.api.routes import DirectRoute
 from distributed_queue.api.services import Services, services_of
 from distributed_queue.errors import DistributedQueueError
 from distributed_queue.observability.summary import SAMPLE_SECONDS
@@ -27,6 +28,8 @@ from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp
 
     from distributed_queue.core.hybrid_queue import HybridQueue
     from distributed_queue.core.worker import WorkerPool
@@ -67,7 +70,7 @@ def create_app(queue: HybridQueue, pool: WorkerPool | None = None, options: ApiO
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        middleware=[Middleware(Edge, options=options, requests=services.requests)],
+        middleware=[Middleware(Edge, options=options, requests=services.requests, direct=_direct())],
         exception_handlers={
             DistributedQueueError: answer_error,
             HTTPException: _answer_http,
@@ -117,6 +120,15 @@ def _allowed(path: str) -> list[str]:
     routes = [route for router in _ROUTERS for route in _routes(router) if route.path_regex.match(path)]
     methods = {method for route in routes for method in route.methods or ()}
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+
+def _direct() -> dict[tuple[str, str], ASGIApp]:
+    return {
+        (method, route.path): route.direct()
+        for route in _routes(tasks.submitting)
+        if isinstance(route, DirectRoute)
+        for method in route.methods or ()
+    }
 
 
 def _routes(router: APIRouter) -> list[APIRoute]:

@@ -15,6 +15,8 @@ from distributed_queue.api.options import PREFIX, ApiOptions
 from distributed_queue.api.problems import PROBLEMS, REQUEST_ID, ApiProblem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from distributed_queue.observability.requests import RequestTimes
@@ -34,8 +36,12 @@ class Edge:
     A plain ASGI application, since wrappers that make a request object each cost more than the whole of this.
     """
 
-    def __init__(self, app: ASGIApp, options: ApiOptions, requests: RequestTimes) -> None:
+    def __init__(
+        self, app: ASGIApp, options: ApiOptions, requests: RequestTimes, direct: Mapping[tuple[str, str], ASGIApp]
+    ) -> None:
         self._app = app
+        self._direct = direct
+        """Applications for the busiest endpoints, by method and path."""
         self._guard = WriteGuard(options.api_key)
         self._limit_bytes = options.max_body_bytes + ENVELOPE_BYTES
         self._batch_limit_bytes = options.max_batch_bytes
@@ -81,14 +87,15 @@ class Edge:
     async def _pass_on(self, scope: Scope, receive: Receive, answer: Send) -> None:
         method = scope["method"]
         if method not in READING_METHODS:
-            receive = counted(receive, self._limit(scope))
+            app = self._direct.get((method, scope["path"]), self._app)
+            await app(scope, counted(receive, self._limit(scope)), answer)
         elif method == "HEAD" and scope["path"] != STREAM_PATH:
             # Endpoints know GET only. The server, which has the scope as it came, leaves the body out.
             as_get = {**scope, "method": "GET"}
             await self._app(as_get, receive, answer)
             scope["route"] = as_get.get("route")
-            return
-        await self._app(scope, receive, answer)
+        else:
+            await self._app(scope, receive, answer)
 
     def _refuse(self, scope: Scope, given: dict[bytes, bytes]) -> ApiProblem | None:
         if scope["method"] in READING_METHODS:

@@ -9,13 +9,16 @@ import pydantic_core
 from fastapi import Request
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
+from starlette.exceptions import HTTPException
 
-from distributed_queue.api.problems import ApiProblem, from_validation
+from distributed_queue.api.problems import ApiProblem, answer_error, answer_http, from_validation
+from distributed_queue.errors import DistributedQueueError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LARGE_BYTES = 64 << 10
 """Bodies above this are parsed in a thread, so that others need not wait."""
@@ -43,7 +46,7 @@ class DirectRoute(APIRoute):
     """A route whose endpoint is called with ``(request, body)`` and answers by itself.
 
     The body goes from bytes to its model in one step, and nothing of what FastAPI does between is paid for; the
-    signature documents the route as on any other.
+    signature documents the route as on any other. ``Edge`` calls ``direct``, which saves looking for the route too.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -62,6 +65,23 @@ class DirectRoute(APIRoute):
             return response
 
         return handle
+
+    def direct(self) -> ASGIApp:
+        """The route as an application of its own."""
+        handle = self.get_route_handler()
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["route"] = self
+            request = Request(scope, receive)
+            try:
+                response = await handle(request)
+            except HTTPException as problem:
+                response = await answer_http(request, problem)
+            except DistributedQueueError as error:
+                response = await answer_error(request, error)
+            await response(scope, receive, send)
+
+        return answer
 
 
 class _StrictRequest(Request):
