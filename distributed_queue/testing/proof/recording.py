@@ -23,7 +23,7 @@ from distributed_queue.testing.proof.records import (
     Drained,
     Extended,
     Final,
-    HistoryWriter,
+    History,
     Journalled,
     Settle,
     SettledTask,
@@ -40,7 +40,7 @@ _PAGE = 1000
 class RecordingStorage:
     """Passes every verb on to a storage, and records enqueue, exchange and extend. Stands in for a ``Storage``."""
 
-    def __init__(self, storage: Storage, history: HistoryWriter, process: str) -> None:
+    def __init__(self, storage: Storage, history: History, process: str) -> None:
         self._storage = storage
         self._history = history
         self._process = process

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Union
+from typing import TYPE_CHECKING, Literal, Protocol, Union
 
 import msgspec
 
@@ -165,6 +165,14 @@ Record = Union[  # noqa: UP007 - msgspec reads it at run time on Python 3.10 too
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Record).decode
+
+
+class History(Protocol):
+    """Where records go."""
+
+    def write(self, *records: Record) -> None:
+        """Append records."""
+        ...
 
 
 class HistoryWriter:

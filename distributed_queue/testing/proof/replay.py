@@ -82,6 +82,7 @@ class QueueReplay:
         self._tat = 0.0
         self._ready: list[tuple[int, int, str]] = []
         self._lost: set[str] = set()
+        self._paused = False
 
     def apply(self, entry: Journalled) -> None:
         """Take the next entry."""
@@ -99,6 +100,8 @@ class QueueReplay:
                 arrived = True
             elif event == "cleared":
                 self._cleared()
+            elif event in {"paused", "resumed"}:
+                self._paused = event == "paused"
             elif task_id:
                 self._change(event, task_id, attempt, detail, entry.at)
         self._settle_lost()
@@ -183,6 +186,8 @@ class QueueReplay:
             self._found(Check.EARLY, task_id, f"claimed {task.not_before - at:.3f} s before its time")
         if at >= task.expires_at:
             self._found(Check.EXPIRED_RUN, task_id, f"claimed {at - task.expires_at:.3f} s after it expired")
+        if self._paused:
+            self._found(Check.PAUSED, task_id, f"attempt {attempt} was claimed")
         self._check_order(task_id, task)
         self._leave(task, "processing")
         task.attempt, task.claimed_at = attempt, at

@@ -46,6 +46,8 @@ class Check(str, Enum):
     """More leases were open than the limit."""
     RATE = "rate"
     """More tasks were started than the rate allows."""
+    PAUSED = "paused"
+    """A task was started while its queue was paused."""
     SIZE = "size"
     """More tasks were let in than the queue holds."""
     JOURNAL_GAP = "journal-gap"

@@ -45,9 +45,7 @@ class Story:
 
     def journal(self, at: float, *changes: tuple[Any, ...], position: int | None = None) -> Story:
         self.position = self.position + 1 if position is None else position
-        full = [
-            (each[0], each[1], each[2] if len(each) > 2 else 0, each[3] if len(each) > 3 else "") for each in changes
-        ]
+        full = [(*each, *(0, "")[len(each) - 2 :]) for each in changes]
         self.records.append(Journalled(queue=Q, position=self.position, at=at, changes=full))
         return self
 
@@ -323,6 +321,10 @@ BAD: dict[str, tuple[Check, Callable[[], Story]]] = {
         lambda: Story(rate_limit=1.0, rate_burst=2).put(0, "a", "b", "c").claim(1, "a").claim(1, "b").claim(1, "c"),
     ),
     "more tasks than the queue holds": (Check.SIZE, lambda: Story(max_size=1).put(0, "a", "b")),
+    "a task that starts while the queue is paused": (
+        Check.PAUSED,
+        lambda: Story().put(0, "a").journal(1, ("paused", "")).claim(2, "a"),
+    ),
     # Journal
     "a missing position": (Check.JOURNAL_GAP, lambda: Story().put(0, "a").journal(1, ("claimed", "a", 1), position=3)),
     "a repeated position": (Check.JOURNAL_GAP, lambda: Story().put(0, "a").journal(1, ("claimed", "a", 1), position=1)),
