@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import http
 import json
 from typing import TYPE_CHECKING, Any
 
+from distributed_queue.api import create_app
 from distributed_queue.api.problems import PROBLEMS, TYPE_PREFIX
+from distributed_queue.core.hybrid_queue import HybridQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,8 @@ def page() -> str:
 
 def openapi() -> dict[str, Any]:
     """The document that a server without any settings serves."""
-    raise NotImplementedError
+    with HybridQueue.from_url("memory://") as queue:
+        return create_app(queue).openapi()
 
 
 def _each(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -41,8 +43,13 @@ def _each(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]
 def _overview(document: dict[str, Any]) -> Iterator[str]:
     yield "| | |\n|---|---|"
     for method, path, operation in _each(document):
-        yield f"| [`{method} {path}`](#{_anchor(method, path)}) | {operation['summary']} |"
+        yield f"| [`{method} {path}`](#{_anchor(method, path)}) | {_gist(operation)} |"
     yield ""
+
+
+def _gist(operation: dict[str, Any]) -> str:
+    """The first sentence of an operation's description."""
+    return _cell(operation["description"].partition("\n\n")[0]).partition(". ")[0].rstrip(".")
 
 
 def _anchor(method: str, path: str) -> str:
@@ -53,7 +60,7 @@ def _anchor(method: str, path: str) -> str:
 def _operations(document: dict[str, Any]) -> Iterator[str]:
     for method, path, operation in _each(document):
         yield f"## {method} {path}\n"
-        yield f"{operation['summary']}.\n" if "description" not in operation else f"{operation['description']}\n"
+        yield f"{operation['description'].replace('``', '`')}\n"
         if operation.get("security"):
             yield "Needs the header `X-API-Key`, where the server has a key.\n"
         yield from _parameters(operation)
@@ -78,15 +85,20 @@ def _body(operation: dict[str, Any]) -> Iterator[str]:
 
 
 def _answers(operation: dict[str, Any]) -> Iterator[str]:
-    yield "| answer | | |\n|---|---|---|"
+    problems = []
+    yield "Answers:\n"
     for status, answer in sorted(operation["responses"].items()):
-        kinds = " or ".join(_kind(content.get("schema", {})) for content in answer.get("content", {}).values())
-        yield f"| {status} {_phrase(status)} | {kinds} | {_cell(answer['description'])} |"
-    yield ""
-
-
-def _phrase(status: str) -> str:
-    return http.HTTPStatus(int(status)).phrase if status.isdecimal() else ""
+        if status >= "400":
+            problems.append(f"{status} {answer['description']}")
+            continue
+        kinds = " or ".join(
+            f"{_kind(content['schema'])} as `{media}`" if media != "application/json" else _kind(content["schema"])
+            for media, content in answer.get("content", {}).items()
+            if content.get("schema")
+        )
+        said = "" if answer["description"] == "Successful Response" else f": {_cell(answer['description'])}"
+        yield f"- **{status}** {kinds}{said}"
+    yield f"- [problems](#problems): {', '.join(problems)}\n"
 
 
 def _schemas(document: dict[str, Any]) -> Iterator[str]:
@@ -94,14 +106,27 @@ def _schemas(document: dict[str, Any]) -> Iterator[str]:
     for name, schema in sorted(document.get("components", {}).get("schemas", {}).items()):
         yield f"## {name}\n"
         if schema.get("description"):
-            yield f"{schema['description']}\n"
+            yield f"{schema['description'].replace('``', '`')}\n"
+        if schema.get("enum"):
+            yield f"{_kind(schema)}\n"
         if schema.get("properties"):
-            yield "| field | type | default | |\n|---|---|---|---|"
-            needed = set(schema.get("required", ()))
-            for field, each in schema["properties"].items():
-                default = "required" if field in needed else _default(each)
-                yield f"| `{field}` | {_kind(each)} | {default} | {_cell(each.get('description', ''))} |"
+            # What is sent may leave things out; what is answered is complete.
+            yield from _sent_fields(schema) if name.endswith("In") else _answered_fields(schema)
             yield ""
+
+
+def _sent_fields(schema: dict[str, Any]) -> Iterator[str]:
+    yield "| field | type | default | |\n|---|---|---|---|"
+    needed = set(schema.get("required", ()))
+    for field, each in schema["properties"].items():
+        default = "required" if field in needed else _default(each)
+        yield f"| `{field}` | {_kind(each)} | {default} | {_cell(each.get('description', ''))} |"
+
+
+def _answered_fields(schema: dict[str, Any]) -> Iterator[str]:
+    yield "| field | type | |\n|---|---|---|"
+    for field, each in schema["properties"].items():
+        yield f"| `{field}` | {_kind(each)} | {_cell(each.get('description', ''))} |"
 
 
 def _default(schema: dict[str, Any]) -> str:
@@ -125,7 +150,7 @@ def _kind(schema: dict[str, Any]) -> str:
 
 def _range(schema: dict[str, Any]) -> str:
     bounds = [
-        f"{words} {schema[key]:,}"
+        f"{words} {schema[key]:,.10g}"
         for key, words in (
             ("minimum", "from"),
             ("exclusiveMinimum", "above"),
@@ -161,8 +186,8 @@ Whatever is not 2xx or 3xx is a problem document (RFC 9457), `application/proble
 }}
 ```
 
-`instance` has the request's id, which is in the server's log, and in the header `X-Request-ID` of the answer. `code` does
-not change between versions. Those that [errors of the library](errors.md) have too mean the same.
+`instance` has the request's id, which is in the server's log, and in the header `X-Request-ID` of the answer. `code`
+does not change between versions. Those that [errors of the library](errors.md) have too mean the same.
 
 | code | status | title |
 |---|---|---|"""
