@@ -10,15 +10,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from distributed_queue.cli.text import json_text, one_line, visible
 from distributed_queue.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 STATE_STYLES = {
     "completed": "green",
@@ -32,8 +29,8 @@ STATE_STYLES = {
     "expired": "dim",
     "stopped": "dim",
 }
-_LONGEST_CELL = 60
-"""Characters of a cell on a terminal."""
+_LEAST_LAST_COLUMN = 20
+"""Characters that a table's last column keeps on a narrow terminal; lines that are longer then are wrapped by it."""
 
 
 class Output:
@@ -123,17 +120,24 @@ class Output:
         return None if _colors_wanted() else False
 
     def _rich_table(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """A table whose last column gives way where the terminal is narrow: what stands first is what one copies."""
         from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - a terminal is there
+        from rich.console import Console  # noqa: PLC0415
         from rich.table import Table  # noqa: PLC0415
         from rich.text import Text  # noqa: PLC0415
 
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+        cells = [[one_line(value) for value in row] for row in rows]
+        table = Table(box=SIMPLE_HEAD, show_edge=False, header_style="bold", padding=(0, 1))
         for index, column in enumerate(columns):
-            table.add_column(column, overflow="fold" if index == 0 else "ellipsis", no_wrap=index > 0)
-        for row in rows:
-            cells = [one_line(value, _LONGEST_CELL) for value in row]
-            table.add_row(*(Text(cell, style=STATE_STYLES.get(cell, "")) for cell in cells))
-        _console().print(table)
+            table.add_column(column, no_wrap=index < len(columns) - 1)
+        for row in cells:
+            *first, last = (Text(cell, style=STATE_STYLES.get(cell, "")) for cell in row)
+            last.no_wrap, last.overflow = True, "ellipsis"
+            table.add_row(*first, last)
+        console = Console(highlight=False)
+        fixed = sum(max(len(row[index]) for row in [columns, *cells]) + 3 for index in range(len(columns) - 1))
+        console.width = max(console.width, fixed + _LEAST_LAST_COLUMN)
+        console.print(table)
 
 
 def _styled(text: str) -> str:
@@ -141,12 +145,6 @@ def _styled(text: str) -> str:
     if style is None:
         return text
     return click.style(text, dim=True) if style == "dim" else click.style(text, fg=style)
-
-
-def _console() -> Console:
-    from rich.console import Console  # noqa: PLC0415 - a terminal is there
-
-    return Console(highlight=False)
 
 
 def _colors_wanted() -> bool:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from distributed_queue.core.task import Task
 
 _PAGE = 1000
+_SHORT = 90
+"""Characters of JSON that are easier to read on one line."""
 
 
 def task_json(task: Task) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def print_tasks(out: Output, tasks: Iterable[Task], cursor: str | None) -> None:
         return
     now = SystemClock().now()
     out.table(
-        ("ID", "QUEUE", "TYPE", "STATUS", "PRIORITY", "ATTEMPT", "AGE", "NOTE"),
+        ("ID", "QUEUE", "TYPE", "STATUS", "PRIO", "AGE", "NOTE"),
         (
             (
                 task.task_id,
@@ -40,7 +42,6 @@ def print_tasks(out: Output, tasks: Iterable[Task], cursor: str | None) -> None:
                 task.type,
                 str(task.status),
                 task.priority,
-                task.attempt,
                 duration(None if task.created_at is None else now - task.created_at),
                 _note(task, now),
             )
@@ -59,10 +60,10 @@ def print_task(out: Output, task: Task) -> None:
         out.json(task_json(task))
         return
     times = ("created_at", "execute_after", "expires_at", "started_at", "finished_at")
-    fields = {name: value for name, value in task_json(task).items() if value not in (None, False)}
+    fields = {name: value for name, value in task_json(task).items() if value is not None and value is not False}
     for name in ("payload", "progress", "result"):
         if name in fields:
-            fields[name] = json_text(fields[name])
+            fields[name] = _pretty(fields[name])
     now = SystemClock().now()
     for name in times:
         if name in fields:
@@ -91,6 +92,12 @@ def collect(
         cursor = found.cursor
         if cursor is None or len(tasks) >= limit:
             return tasks, cursor
+
+
+def _pretty(value: Any) -> str:
+    """JSON on one line where it is short."""
+    text = json_text(value, indent=None)
+    return text if len(text) <= _SHORT else json_text(value)
 
 
 def _note(task: Task, now: float) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, marks that reverse the direction of text, and halves of surrogate pairs."""
 _UNSAFE_BUT_LAYOUT = re.compile(_UNSAFE.pattern.replace(r"\x00-\x1f", r"\x00-\x08\x0b-\x1f"))
-_STEPS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "m"))
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -32,21 +33,21 @@ def json_text(value: Any, indent: int | None = 2) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """``850ms``, ``4.2s``, ``5m 3s``, ``2h 5m``, ``3d 4h``; nothing for None."""
+    """``850ms``, ``4.2s``, ``42s``, ``5m 3s``, ``2h 5m``, ``3d 4h``; nothing for None."""
     if seconds is None:
         return ""
     seconds = max(0.0, seconds)
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.3g}s"
-    whole = round(seconds)
-    for size, unit in _STEPS:
-        if whole >= size:
-            smaller = {"d": (3600, "h"), "h": (60, "m"), "m": (1, "s")}[unit]
-            count, rest = divmod(whole, int(size))
-            return f"{count}{unit}" + (f" {rest // smaller[0]}{smaller[1]}" if rest >= smaller[0] else "")
-    return f"{whole}s"
+    if seconds < 10:  # noqa: PLR2004 - where tenths tell something
+        return f"{math.floor(seconds * 10) / 10:g}s"
+    parts = []
+    rest = int(seconds)
+    for size, unit in _UNITS:
+        count, rest = divmod(rest, size)
+        parts.append((count, unit))
+    first = next(index for index, (count, _) in enumerate(parts) if count)
+    return " ".join(f"{count}{unit}" for count, unit in parts[first : first + 2] if count)
 
 
 def plural(count: int, noun: str) -> str:

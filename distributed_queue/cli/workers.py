@@ -37,20 +37,17 @@ def list_(session: Session) -> None:
     session.out.show(
         {"items": [worker_json(worker, now) for worker in found]},
         lambda: session.out.table(
-            ("NAME", "STATE", "BUSY", "SLOTS", "QUEUES", "DONE", "FAILED", "UP", "HOST", "PID", "ID"),
+            ("NAME", "STATE", "BUSY", "DONE", "FAILED", "UP", "PROCESS", "QUEUES"),
             (
                 (
                     worker.name,
                     "paused" if worker.paused and worker.state == "running" else worker.state,
-                    worker.active_tasks,
-                    worker.max_workers,
-                    ", ".join(worker.queues) or "all",
+                    f"{worker.active_tasks} of {worker.max_workers}",
                     worker.processed,
                     worker.failed,
                     duration(now - worker.started_at),
-                    worker.host,
-                    worker.pid,
-                    worker.id,
+                    f"{worker.pid} on {worker.host}",
+                    ", ".join(worker.queues) or "all",
                 )
                 for worker in found
             ),

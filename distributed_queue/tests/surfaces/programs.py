@@ -9,9 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from distributed_queue.cli.main import main
+from distributed_queue.tests.steps import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +27,20 @@ LIMIT = 30.0
 COMMAND = (sys.executable, "-m", "distributed_queue")
 _OURS = ("DQ_", "API_KEY", "REDIS_URL", "NO_COLOR", "FORCE_COLOR")
 
+HOLDING = '''
+import pathlib, time
+
+def hold(data):
+    """Say that it runs, and go on when it is told."""
+    pathlib.Path("held").touch()
+    while not pathlib.Path("go").exists():
+        time.sleep(0.01)
+    return "held"
+
+handlers = {"hold": hold}
+'''
+"""A module whose handler runs until a file named ``go`` is there."""
+
 
 class Answer(NamedTuple):
     """What a program said, and how it ended."""
@@ -38,6 +53,14 @@ class Answer(NamedTuple):
     def json(self) -> Any:
         """What was printed with ``--json``."""
         return json.loads(self.out)
+
+
+class Dq(Protocol):
+    """The program with its arguments, as the fixture ``dq`` gives it."""
+
+    def __call__(self, *arguments: str) -> Answer:
+        """Run it."""
+        ...
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
@@ -141,3 +164,14 @@ class Program:
                     self._news.notify_all()
         with self._news:
             self._news.notify_all()
+
+
+def send_until_it_ends(program: Program, number: signal.Signals) -> None:
+    """Send a signal again and again: one that follows the first too closely does not count."""
+
+    def ended() -> bool:
+        if program.process.poll() is None:
+            program.send(number)
+        return program.process.poll() is not None
+
+    eventually(ended)

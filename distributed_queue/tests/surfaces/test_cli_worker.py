@@ -1,0 +1,198 @@
+"""``dq worker``: whose handlers it runs, when it ends, and what it says."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from distributed_queue.cli.exits import ExitCode
+from distributed_queue.cli.loading import register_handlers
+from distributed_queue.core.hybrid_queue import HybridQueue
+from distributed_queue.core.worker import WorkerConfig, WorkerPool
+from distributed_queue.errors import ConfigurationError
+from distributed_queue.testing.servers import RedisServer
+from distributed_queue.tests.steps import eventually, look, put
+from distributed_queue.tests.surfaces.programs import HOLDING, LIMIT, Program, run, send_until_it_ends
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+MODULE = """
+def double(data):
+    return data * 2
+
+handlers = {"double": double}
+others = {"triple": lambda data: data * 3}
+
+def by_hand(pool):
+    pool.register_handler("quadruple", lambda data: data * 4, timeout=5)
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(MODULE)
+    (tmp_path / "holding.py").write_text(HOLDING)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("reference", "task_type", "result"),
+    [("mine", "double", 14), ("mine:others", "triple", 21), ("mine:by_hand", "quadruple", 28)],
+)
+def test_handlers_come_from_a_dictionary_or_a_function(
+    home: Path, sqlite_url: str, queue: HybridQueue, reference: str, task_type: str, result: int
+) -> None:
+    task = put(queue, {"type": task_type, "data": 7})
+    answer = run(home, "worker", reference, "--burst", "--storage-url", sqlite_url)
+    assert answer.code == 0, answer.err
+    assert look(queue, task).result == result
+
+
+def test_a_burst_does_what_is_ready_and_leaves_what_is_not(home: Path, shared_url: str) -> None:
+    with HybridQueue.from_url(shared_url) as queue:
+        ready = [put(queue, {"type": "double", "data": number}) for number in range(300)]
+        later = put(queue, {"type": "double", "data": 1}, delay=3600)
+        answer = run(home, "worker", "mine", "--burst", "--threads", "3", DQ_STORAGE_URL=shared_url)
+        assert answer.code == 0, answer.err
+        assert [look(queue, task).result for task in ready] == [number * 2 for number in range(300)]
+        assert str(look(queue, later).status) == "scheduled"
+
+
+def test_it_takes_from_the_queues_that_it_was_given(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+    mine, other = put(queue, {"type": "double", "data": 1}, queue="mine"), put(queue, {"type": "double"}, queue="other")
+    answer = run(home, "worker", "mine", "--burst", "--queues", "mine,more", "--storage-url", sqlite_url)
+    assert answer.code == 0, answer.err
+    assert [str(look(queue, task).status) for task in (mine, other)] == ["completed", "pending"]
+
+
+def test_it_says_what_it_does_and_is_listed(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+    with Program(home, "worker", "mine", "--threads", "3", "--name", "w1", "--storage-url", sqlite_url) as program:
+        program.says("worker w1 takes from all queues of sqlite")
+        program.says("handlers: double")
+        (info,) = queue.workers()
+        assert (info.name, info.max_workers, info.pid) == ("w1", 3, program.process.pid)
+        assert program.stop() == 0
+
+
+def test_it_finishes_what_runs_before_it_stops(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+    task = put(queue, {"type": "hold"})
+    with Program(home, "worker", "holding", "--storage-url", sqlite_url) as program:
+        eventually((home / "held").exists)
+        program.send(signal.SIGTERM)
+        program.says("waiting up to 30 s for 1 task")
+        (home / "go").touch()
+        assert program.ends() == 0
+    assert look(queue, task).result == "held"
+
+
+def test_it_gives_back_what_does_not_finish_in_time(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+    task = put(queue, {"type": "hold"})
+    with Program(home, "worker", "holding", "--shutdown-timeout", "0", "--storage-url", sqlite_url) as program:
+        eventually((home / "held").exists)
+        assert program.stop() == 0
+    given_back = look(queue, task)
+    assert (str(given_back.status), given_back.retry_count, given_back.crashes) == ("pending", 0, 0)
+
+
+def test_a_second_ctrl_c_stops_it_at_once(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+    put(queue, {"type": "hold"})
+    with Program(home, "worker", "holding", "--storage-url", sqlite_url) as program:
+        eventually((home / "held").exists)
+        program.send(signal.SIGINT)
+        program.says("a second signal stops at once")
+        send_until_it_ends(program, signal.SIGINT)
+        assert program.ends() == ExitCode.INTERRUPTED
+
+
+def test_it_ends_when_its_worker_is_told_to_stop(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+    with Program(home, "worker", "mine", "--name", "w1", "--storage-url", sqlite_url) as program:
+        program.says("takes from all queues")
+        assert run(home, "workers", "stop", "w1", "--storage-url", sqlite_url).code == 0
+        assert program.ends() == 0
+
+
+def test_it_says_when_the_storage_is_away_and_when_it_is_back(home: Path, tmp_path: Path) -> None:
+    server = RedisServer(tmp_path / "redis", appendonly="yes")
+    with server, Program(home, "worker", "mine", "--storage-url", server.url) as program:
+        program.says("takes from all queues")
+        server.stop()
+        assert server.url.rpartition("/")[0] in program.says("Cannot reach the storage")
+        server.start()
+        program.says("is back")
+        with HybridQueue.from_url(server.url) as queue:
+            task = put(queue, {"type": "double", "data": 2})
+            assert queue.wait_result(task.task_id, LIMIT) == 4
+        assert program.stop() == 0
+
+
+def test_a_storage_that_is_not_there_at_the_start_ends_it_with_3(home: Path) -> None:
+    answer = run(home, "worker", "mine", "--storage-url", "redis://127.0.0.1:1/0")
+    assert answer.code == ExitCode.UNREACHABLE
+
+
+# Loading modules
+
+
+@pytest.fixture
+def pool() -> Iterator[WorkerPool]:
+    with HybridQueue() as queue:
+        made = WorkerPool(queue)
+        made.add_worker(WorkerConfig())
+        yield made
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Writes a module that can be imported, as if the program had been started beside it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write_module(name: str, text: str) -> None:
+        (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    return write_module
+
+
+def known(pool: WorkerPool) -> dict[str, Callable[[Any], Any]]:
+    return pool.workers["worker-1"].handlers
+
+
+def test_several_modules_are_loaded_and_the_last_word_counts(
+    pool: WorkerPool, write: Callable[[str, str], None]
+) -> None:
+    write("load_one", "handlers = {'a': str, 'b': str}")
+    write("load_two", "def register(pool):\n    pool.register_handler('b', int)")
+    register_handlers(["load_one", "load_two"], pool)
+    assert known(pool) == {"a": str, "b": int}
+
+
+@pytest.mark.parametrize(
+    ("text", "reference", "message"),
+    [
+        ("", "load_nowhere", "There is no module 'load_nowhere'"),
+        ("import load_missing", "load_broken", "Module 'load_broken' needs 'load_missing', which is not installed"),
+        ("1 / 0", "load_broken", "cannot be imported: ZeroDivisionError: division by zero"),
+        ("x = 1", "load_broken", "neither a dictionary 'handlers' nor a function 'register"),
+        ("x = 1", "load_broken:x", "no function named 'x'"),
+        ("x = 1", "load_broken:y", "no function named 'y'"),
+        ("handlers = {'a': 1}", "load_broken", "cannot be called"),
+        ("", "load_broken.py", "name the module: load_broken"),
+        ("", "./folder/load_broken.py", "name the module: folder.load_broken"),
+    ],
+)
+def test_what_cannot_be_loaded_is_explained(
+    pool: WorkerPool,
+    write: Callable[[str, str], None],
+    text: str,
+    reference: str,
+    message: str,
+) -> None:
+    write("load_broken", text)
+    with pytest.raises(ConfigurationError, match=message):
+        register_handlers([reference], pool)
