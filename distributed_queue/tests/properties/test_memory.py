@@ -27,6 +27,7 @@ class ForgetsFencing(MemoryStorage):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # where it fails, it takes its time to find the shortest way there
 def test_memory_does_as_memory_does() -> None:
     check_against_memory(MemoryStorage)
 

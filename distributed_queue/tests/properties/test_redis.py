@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # where it fails, it takes its time to find the shortest way there
 def test_redis_does_as_memory_does(redis_server: RedisServer) -> None:
     def open_empty(clock: Clock) -> RedisStorage:
         redis_server.flush()

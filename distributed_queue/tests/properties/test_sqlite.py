@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # where it fails, it takes its time to find the shortest way there
 def test_sqlite_does_as_memory_does(tmp_path: Path) -> None:
     numbers = count()
 
