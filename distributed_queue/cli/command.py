@@ -92,6 +92,10 @@ class Group(click.Group):
         super().__init__(*args, **attributes)
         self.examples = tuple(examples)
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The commands' names, in the order in which they were written rather than of the alphabet."""
+        return list(self.commands)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from distributed_queue.cli.output import Output
 
@@ -86,4 +87,5 @@ def default_storage_url() -> str:
     from platformdirs import user_data_path  # noqa: PLC0415 - only where no storage is named
 
     folder = user_data_path("distributedq", appauthor=False, ensure_exists=True)
-    return f"sqlite:///{folder / DATABASE_NAME}"
+    # A folder may have a space in its name, as those of macOS have, or a question mark.
+    return f"sqlite:///{quote(str(folder / DATABASE_NAME))}"

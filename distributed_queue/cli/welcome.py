@@ -6,6 +6,7 @@ import ipaddress
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import click
 
@@ -49,7 +50,7 @@ def announce(queue: HybridQueue, pool: WorkerPool, settings: Settings, port: int
 def storage_place(url: str) -> str:
     """The storage as a person looks for it: a file's path, or the URL without a password."""
     scheme, _, rest = url.partition(":///")
-    return str(Path(rest.partition("?")[0]).resolve()) if scheme == "sqlite" else url
+    return str(Path(unquote(rest.partition("?")[0])).resolve()) if scheme == "sqlite" else url
 
 
 def _lines(base: str, place: str, health: StorageHealth, pool: WorkerPool, settings: Settings) -> Iterator[str]:

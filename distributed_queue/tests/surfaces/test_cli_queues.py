@@ -104,9 +104,17 @@ def test_a_storage_that_does_not_answer_ends_with_3_in_time(tmp_path: Path) -> N
     assert "s3cret" not in answer.err
 
 
+def test_a_user_that_the_storage_refuses_ends_with_4(redis_url: str, tmp_path: Path) -> None:
+    answer = run(tmp_path, "tasks", "list", "--storage-url", redis_url.replace("//", "//nobody:s3cret@"))
+    assert answer.code == ExitCode.AUTH
+    assert "s3cret" not in answer.err
+
+
 def test_the_default_storage_is_a_file_in_the_users_data_folder(tmp_path: Path) -> None:
-    assert run(tmp_path, "submit", "simple").code == 0
-    assert (tmp_path / "data" / "distributedq" / "queue.db").is_file()
+    home = tmp_path / "with space and %20"
+    home.mkdir()
+    assert run(home, "submit", "simple").code == 0
+    assert (home / "data" / "distributedq" / "queue.db").is_file()
 
 
 def test_bench_measures_and_leaves_nothing_behind(dq: Dq, queue: HybridQueue) -> None:

@@ -146,6 +146,7 @@ def test_tracebacks_are_in_both_kinds_of_log() -> None:
     [
         ("sqlite:////data/queue.db", "/data/queue.db"),
         ("sqlite:////data/queue.db?synchronous=NORMAL", "/data/queue.db"),
+        ("sqlite:////data/with%20space/queue.db", "/data/with space/queue.db"),
         ("redis://:***@host:6379/0", "redis://:***@host:6379/0"),
         ("memory://", "memory://"),
     ],
