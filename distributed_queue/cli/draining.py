@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from distributed_queue.cli.text import plural
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("distributed_queue.program")
 
+_GIVE_BACK_SECONDS = 3.0
+"""How long a program that stops at once takes to give its tasks back; a storage that is away must not hold it."""
+
 
 def drain(
     pool: WorkerPool,
@@ -25,8 +28,12 @@ def drain(
     shutdown_timeout: float,
     *,
     also: Callable[[], object] = lambda: None,
+    hurry: Callable[[], object] = lambda: None,
 ) -> None:
-    """Stop the pool, and wait for what runs and for ``also``; ends the process if a signal arrives meanwhile."""
+    """Stop the pool, and wait for what runs and for ``also``.
+
+    A signal that arrives meanwhile ends the process at once: ``hurry`` is called, and what runs is given back.
+    """
     running = sum(worker["active_tasks"] for worker in pool.get_stats()["workers"].values())
     if running:
         logger.info(
@@ -48,12 +55,17 @@ def drain(
     while not stopped.is_set():
         number = signals.wait()
         if number is not None:
-            leave_at_once(number)
+            hurry()
+            pool.stop_all(wait=False, timeout=0)
+            _leave(number, in_order=stopped.wait(_GIVE_BACK_SECONDS))
 
 
-def leave_at_once(signal_number: int) -> None:
-    """End the process now. Leases that it holds run out by themselves, and others take the tasks then."""
-    logger.warning("stopped at once; what ran here is taken over when its leases end")
+def _leave(signal_number: int, *, in_order: bool) -> NoReturn:
+    """End the process now, whatever its threads are at."""
+    if in_order:
+        logger.warning("stopped at once; what ran here was given back")
+    else:
+        logger.warning("stopped at once; what ran here is taken over when its leases end")
     logging.shutdown()
     sys.stdout.flush()
     os._exit(128 + signal_number)

@@ -81,7 +81,7 @@ def serve(session: Session) -> None:
             threading.Thread(target=_tell_when_ended, args=(serving, signals), daemon=True).start()
             signals.wait()
             server.stop()
-            drain(pool, signals, settings.shutdown_timeout, also=serving.join)
+            drain(pool, signals, settings.shutdown_timeout, also=serving.join, hurry=partial(_hurry, server))
     logger.info("stopped")
 
 
@@ -119,6 +119,11 @@ def _listen(server: ApiServer) -> socket.socket:
         return server.listen()
     except ConfigurationError as error:
         raise CannotListen(str(error)) from error
+
+
+def _hurry(server: ApiServer) -> None:
+    """Let requests end that still run."""
+    server.force_exit = True
 
 
 def _tell_when_ended(serving: threading.Thread, signals: StopSignals) -> None:

@@ -159,7 +159,8 @@ def test_a_second_signal_stops_it_at_once(tmp_path: Path) -> None:
         send_until_it_ends(program, signal.SIGTERM)
         assert program.ends() == ExitCode.TERMINATED
         program.says("stopped at once")
-    assert run(tmp_path, "tasks", "get", task_id, "--json").json["status"] == "processing"
+    given_back = run(tmp_path, "tasks", "get", task_id, "--json").json
+    assert (given_back["status"], given_back["retry_count"], given_back["crashes"]) == ("pending", 0, 0)
 
 
 def test_a_signal_that_comes_twice_at_the_same_moment_is_one(tmp_path: Path) -> None:

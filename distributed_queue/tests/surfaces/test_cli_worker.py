@@ -100,13 +100,15 @@ def test_it_gives_back_what_does_not_finish_in_time(home: Path, sqlite_url: str,
 
 
 def test_a_second_ctrl_c_stops_it_at_once(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
-    put(queue, {"type": "hold"})
+    task = put(queue, {"type": "hold"})
     with Program(home, "worker", "holding", "--storage-url", sqlite_url) as program:
         eventually((home / "held").exists)
         program.send(signal.SIGINT)
         program.says("a second signal stops at once")
         send_until_it_ends(program, signal.SIGINT)
         assert program.ends() == ExitCode.INTERRUPTED
+    given_back = look(queue, task)
+    assert (str(given_back.status), given_back.retry_count, given_back.crashes) == ("pending", 0, 0)
 
 
 def test_it_ends_when_its_worker_is_told_to_stop(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
