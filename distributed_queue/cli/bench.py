@@ -52,6 +52,7 @@ def bench(session: Session, tasks: int, threads: int) -> None:
         _refuse_company(queue)
         health = queue.health()
         queue.clear(QUEUE)
+        queue.resume(QUEUE)
         try:
             measured = [
                 _enqueue(queue, "enqueue one by one", tasks // 10, 1),

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import pty
+import select
+import signal
+import subprocess
 import sys
-from typing import Any
+from subprocess import PIPE
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from distributed_queue.cli.exits import ExitCode
 from distributed_queue.cli.logs import JsonFormatter, TextFormatter
 from distributed_queue.cli.output import Output
 from distributed_queue.cli.progress import progress
 from distributed_queue.cli.text import duration, json_text, one_line, plural, visible
 from distributed_queue.cli.welcome import storage_place
+from distributed_queue.tests.surfaces.programs import COMMAND, LIMIT, clean_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ESCAPE = "\x1b[31mred\x07\x9b2J\u202eevil"
 
@@ -110,6 +121,26 @@ def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str
     with progress("Working", 10) as advance:
         advance(10)
     assert capsys.readouterr() == ("", "")
+
+
+def test_progress_is_shown_on_a_terminal_after_a_second(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [*COMMAND, "bench", "--storage-url", "memory://", "--tasks", "10000000"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=clean_environment(tmp_path), stderr=theirs, stdout=PIPE)
+    try:
+        shown = b""
+        while "━".encode() not in shown:
+            assert select.select([ours], [], [], LIMIT)[0], shown
+            shown += os.read(ours, 4096)
+        assert b"Enqueue one by one" in shown
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=LIMIT)[0] == b""
+        assert process.returncode == ExitCode.INTERRUPTED
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(ours)
+        os.close(theirs)
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
