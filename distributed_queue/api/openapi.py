@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.openapi.utils import get_openapi
 
 from distributed_queue.api.auth import HEADER, READING_METHODS
+from distributed_queue.api.models.base import In, Out
 from distributed_queue.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         )
         components = schema.setdefault("components", {})
         components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
+        _restore_examples(components["schemas"])
         components["securitySchemes"] = {_SCHEME: {"type": "apiKey", "in": "header", "name": HEADER}}
         for method, operation in _operations(schema):
             if method.upper() not in READING_METHODS:
@@ -109,6 +111,14 @@ def document(app: FastAPI) -> dict[str, Any]:
 def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in schema["paths"].values():
         yield from path.items()
+
+
+def _restore_examples(schemas: dict[str, Any]) -> None:
+    """Put the models' examples back as they are: FastAPI leaves out what is null in them."""
+    for model in (*In.__subclasses__(), *Out.__subclasses__()):
+        extra = model.model_config.get("json_schema_extra")
+        if model.__name__ in schemas and isinstance(extra, dict):
+            schemas[model.__name__].update(extra)
 
 
 def _show_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:

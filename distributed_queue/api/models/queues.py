@@ -6,6 +6,26 @@ from pydantic import ConfigDict, Field
 
 from distributed_queue.api.models.base import EXAMPLE_COUNTS, In, Out, example
 
+_QUEUE_EXAMPLE = {
+    "name": "default",
+    "size": 3,
+    "paused": False,
+    "oldest_ready_age_seconds": 0.25,
+    "counts": EXAMPLE_COUNTS,
+    "settings": {
+        "max_size": None,
+        "rate_limit": None,
+        "rate_burst": None,
+        "concurrency": None,
+        "max_crashes": 3,
+        "retention_seconds": 3600.0,
+        "retention_count": 100_000,
+        "journal": True,
+        "journal_max_bytes": 64 << 20,
+        "journal_max_age": 604_800.0,
+    },
+}
+
 
 class ClearedOut(Out):
     """How many tasks were forgotten."""
@@ -98,29 +118,7 @@ class SettingsIn(In):
 class QueueOut(Out):
     """A queue as it is now."""
 
-    model_config = ConfigDict(
-        json_schema_extra=example(
-            {
-                "name": "default",
-                "size": 3,
-                "paused": False,
-                "oldest_ready_age_seconds": 0.25,
-                "counts": EXAMPLE_COUNTS,
-                "settings": {
-                    "max_size": None,
-                    "rate_limit": None,
-                    "rate_burst": None,
-                    "concurrency": None,
-                    "max_crashes": 3,
-                    "retention_seconds": 3600.0,
-                    "retention_count": 100_000,
-                    "journal": True,
-                    "journal_max_bytes": 64 << 20,
-                    "journal_max_age": 604_800.0,
-                },
-            }
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=example(_QUEUE_EXAMPLE))
 
     name: str
     size: int = Field(description="Tasks that have still to run.")
@@ -132,5 +130,7 @@ class QueueOut(Out):
 
 class QueuesOut(Out):
     """All queues, by name."""
+
+    model_config = ConfigDict(json_schema_extra=example({"items": [_QUEUE_EXAMPLE]}))
 
     items: list[QueueOut]

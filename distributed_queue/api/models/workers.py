@@ -9,6 +9,25 @@ from pydantic import ConfigDict, Field
 
 from distributed_queue.api.models.base import EXAMPLE_ID, EXAMPLE_TIME, In, Out, QueueNameText, example
 
+_WORKER_EXAMPLE = {
+    "name": "w3",
+    "id": f"w3-{EXAMPLE_ID}",
+    "origin": "local",
+    "state": "running",
+    "paused": False,
+    "max_workers": 5,
+    "active_tasks": 2,
+    "processed": 120,
+    "failed": 1,
+    "queues": None,
+    "handlers": ["default", "math", "simple"],
+    "host": "alpha",
+    "pid": 4711,
+    "started_at": EXAMPLE_TIME,
+    "beat_age_seconds": 0.8,
+    "version": "0.1.0",
+}
+
 
 class WorkerIn(In):
     """A worker to add to this server's pool."""
@@ -25,28 +44,7 @@ class WorkerIn(In):
 class WorkerOut(Out):
     """A worker of this server or of another process."""
 
-    model_config = ConfigDict(
-        json_schema_extra=example(
-            {
-                "name": "w3",
-                "id": f"w3-{EXAMPLE_ID}",
-                "origin": "local",
-                "state": "running",
-                "paused": False,
-                "max_workers": 5,
-                "active_tasks": 2,
-                "processed": 120,
-                "failed": 1,
-                "queues": None,
-                "handlers": ["default", "math", "simple"],
-                "host": "alpha",
-                "pid": 4711,
-                "started_at": EXAMPLE_TIME,
-                "beat_age_seconds": 0.8,
-                "version": "0.1.0",
-            }
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=example(_WORKER_EXAMPLE))
 
     name: str
     id: str | None = Field(description="Unique to this start of the worker; null before the first.")
@@ -68,6 +66,8 @@ class WorkerOut(Out):
 
 class WorkersOut(Out):
     """All live workers, those of this server first."""
+
+    model_config = ConfigDict(json_schema_extra=example({"items": [_WORKER_EXAMPLE], "pool": True, "running": True}))
 
     items: list[WorkerOut]
     pool: bool = Field(description="Whether this server can run workers of its own.")
