@@ -100,7 +100,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _sample(services: Services) -> None:
     """Look at the queue now and then, so that rates can be told whenever someone asks."""
     while True:
-        await services.queue.run(services.summary.sample)
+        try:
+            await services.queue.run(services.summary.sample)
+        except Exception:
+            logger.exception("looking at the queue failed")
         await asyncio.sleep(SAMPLE_SECONDS)
 
 

@@ -14,6 +14,7 @@ from distributed_queue.api.documents import iso
 from distributed_queue.api.follower import Follower
 from distributed_queue.api.marks import Mark, encode_marks
 from distributed_queue.api.problems import ApiProblem, retry_after
+from distributed_queue.core.committer import call_soon
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Feed:
         stream = Stream(self, every=queues is None)
         self._streams.add(stream)
         try:
-            for queue in await self.queue_names() if queues is None else queues:
+            for queue in await self.queue_names(0.0) if queues is None else queues:
                 await stream.add(queue, None if marks is None else marks.get(queue, Mark(0)))
         except BaseException:
             stream.close()
@@ -72,10 +73,10 @@ class Feed:
         for stream in list(self._streams):
             stream.end()
 
-    async def queue_names(self) -> tuple[str, ...]:
-        """All queues, asked for at most every ``_LOOK_SECONDS``, whoever asks."""
+    async def queue_names(self, age_seconds: float = _LOOK_SECONDS) -> tuple[str, ...]:
+        """All queues, as they were at most so long ago: streams share what one of them asked."""
         loop = asyncio.get_running_loop()
-        if loop.time() - self._names[0] >= _LOOK_SECONDS:
+        if loop.time() - self._names[0] >= age_seconds:
             self._names = (loop.time(), await asyncio.to_thread(self.storage.queues))
         return self._names[1]
 
@@ -125,8 +126,7 @@ class Stream:
 
     def wake(self) -> None:
         """Tell the stream that there is news; from any thread."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._news.set)
+        call_soon(self._loop, self._news.set)
 
     def end(self) -> None:
         """Let ``chunks`` end; in the loop's thread."""

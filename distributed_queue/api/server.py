@@ -46,6 +46,7 @@ class ApiServer(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             ws="none",
             lifespan="on",
             backlog=_BACKLOG,

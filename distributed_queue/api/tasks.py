@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -34,6 +36,8 @@ _KEY_PARAMETER = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     "example": '"7d5f6b1e-order-1234"',
 }
+_MANY = 200
+"""From so many on, tasks are made in a thread, so that other requests need not wait."""
 _REPLAYED = "Idempotency-Replayed"
 _now = SystemClock().now
 
@@ -92,10 +96,8 @@ async def submit_tasks(request: Request, body: BatchIn) -> Response:
         words = f"a batch has up to {most:,} tasks, and this one {len(body.tasks):,}"
         raise ApiProblem("invalid-request", words, errors=[fault(("body", "tasks"), words, "too_long")])
     key = read_key(request.headers.get(HEADER))
-    tasks = [
-        each.task(None if key is None else derived_id(request.method, request.url.path, key, number))
-        for number, each in enumerate(body.tasks)
-    ]
+    make = partial(_tasks, body, None if key is None else partial(derived_id, request.method, request.url.path, key))
+    tasks = make() if len(body.tasks) < _MANY else await services.queue.run(make)
     named = [number for number, each in enumerate(body.tasks) if key is not None or each.task_id is not None]
     new = await submit_batch(services.queue, tasks, named=named, keyed=key is not None)
     document = {
@@ -188,6 +190,10 @@ async def _changed(services: Services, task_id: str, done: bool, word: str) -> R
             "task-conflict", f"Task {task_id!r} is {state}, so it cannot be {word}.", task_id=task_id, task_status=state
         )
     return json_response(task_document(task))
+
+
+def _tasks(body: BatchIn, derive: Callable[[int], str] | None) -> list[Task]:
+    return [each.task(None if derive is None else derive(number)) for number, each in enumerate(body.tasks)]
 
 
 def _created(request: Request, task: Task) -> Response:

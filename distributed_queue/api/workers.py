@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -26,6 +28,7 @@ router = APIRouter(prefix=PREFIX, tags=["workers"], route_class=JsonRoute)
 
 WorkerName = Annotated[str, Path(pattern=r"^[A-Za-z0-9._:@-]{1,100}$", description="The worker's name.")]
 _now = SystemClock().now
+_LOOK_SECONDS = 0.02
 
 
 @router.get("/workers", response_model=WorkersOut, operation_id="list_workers", responses=problems())
@@ -131,7 +134,10 @@ async def remove_worker(
     if pool is None or worker is None:
         return await _steer_remote(services, worker_name, Command(action="stop"))
     await services.queue.run(pool.remove_worker, worker_name, False)
-    await services.queue.run(worker.join, wait)
+    end = time.monotonic() + wait
+    while not worker.join(0) and time.monotonic() < end:  # noqa: ASYNC110 - a worker's end is no event of this loop
+        # Not in a thread: there are not many, and others need them.
+        await asyncio.sleep(_LOOK_SECONDS)
     return _steered(worker, "stop")
 
 

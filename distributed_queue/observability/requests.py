@@ -29,4 +29,4 @@ class RequestTimes:
 
     def read(self) -> list[tuple[tuple[str, str, int], Histogram]]:
         """What was counted, sorted."""
-        return sorted(self._histograms.items(), key=lambda item: item[0])
+        return sorted(self._histograms.copy().items(), key=lambda item: item[0])

@@ -114,6 +114,23 @@ def test_a_signal_ends_serving_and_the_program_goes_on_to_its_end(number: signal
     assert process.returncode == 0
 
 
+def test_a_second_signal_ends_it_at_once() -> None:
+    process, port = start_program()
+    unfinished = (
+        b"POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    )
+    with process, socket.create_connection(("127.0.0.1", port), LIMIT) as connection:
+        connection.sendall(unfinished)
+        with httpx.Client(trust_env=False) as client:
+            # Once this is answered, the other request is in progress too.
+            assert client.get(f"http://127.0.0.1:{port}{API}/health").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=LIMIT)[0] == "after\n"
+
+
 def test_tcp_answers_are_not_held_back() -> None:
     with serve() as api:
         taken = []
