@@ -33,7 +33,7 @@ async def list_dead_letters(
     "/dead-letters/requeue",
     response_model=RequeuedOut,
     operation_id="requeue_dead_letters",
-    responses=problems("unsupported-media-type"),
+    responses=problems(),
 )
 async def requeue_dead_letters(services: Provided, body: SelectionIn) -> Response:
     """Make dead letters ready again, their failures forgotten. Ids that are not dead letters are passed over."""
@@ -44,7 +44,7 @@ async def requeue_dead_letters(services: Provided, body: SelectionIn) -> Respons
     "/dead-letters",
     response_model=DeletedOut,
     operation_id="delete_dead_letters",
-    responses=problems("unsupported-media-type"),
+    responses=problems(),
 )
 async def delete_dead_letters(
     services: Provided,

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _SCHEME = "ApiKey"
 _EVERYWHERE = ("invalid-request", "internal-error", "storage-unavailable")
-_WRITING = ("unauthorized", "cross-site")
+_WRITING = ("unauthorized", "cross-site", "storage-full")
+_TAKING = ("payload-too-large", "unsupported-media-type")
 _REFERENCE = {"$ref": "#/components/schemas/Problem"}
 
 _PROBLEM_SCHEMA = {
@@ -70,7 +71,7 @@ _TAGS = [
 
 
 def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route that can answer with these problems, beside those that every route can."""
+    """The ``responses`` of a route that can answer with these problems, beside those that all of its kind can."""
     described: dict[int | str, dict[str, Any]] = {}
     for code in (*codes, *_EVERYWHERE):
         kind = PROBLEMS[code]
@@ -100,7 +101,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         for method, operation in _operations(schema):
             if method.upper() not in READING_METHODS:
                 operation["security"] = [{_SCHEME: []}]
-                for status, response in problems(*_WRITING).items():
+                further = problems(*_WRITING, *(_TAKING if "requestBody" in operation else ()))
+                for status, response in further.items():
                     operation["responses"].setdefault(str(status), response)
             _show_examples(operation, components["schemas"])
             operation["responses"] = dict(sorted(operation["responses"].items()))

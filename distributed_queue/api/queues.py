@@ -64,7 +64,7 @@ async def resume_queue(services: Provided, name: QueueName) -> Response:
     "/queues/{name}",
     response_model=QueueOut,
     operation_id="configure_queue",
-    responses=problems("unsupported-media-type", "storage-full"),
+    responses=problems(),
 )
 async def configure_queue(services: Provided, name: QueueName, body: SettingsIn) -> Response:
     """Change limits and other settings, for all processes at once. A queue that is new is created."""

@@ -54,7 +54,7 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="Most tasks of the page.
     operation_id="submit_task",
     responses={
         200: {"model": TaskOut, "description": "The queue has this task already."},
-        **problems("task-conflict", "payload-too-large", "unsupported-media-type", "queue-full", "storage-full"),
+        **problems("task-conflict", "queue-full"),
     },
     openapi_extra={"parameters": [_KEY_PARAMETER]},
 )
@@ -84,7 +84,7 @@ async def submit_task(request: Request, body: TaskIn) -> Response:
     operation_id="submit_batch",
     responses={
         200: {"model": BatchOut, "description": "The queue has all of these tasks already."},
-        **problems("task-conflict", "payload-too-large", "unsupported-media-type", "queue-full", "storage-full"),
+        **problems("task-conflict", "queue-full"),
     },
     openapi_extra={"parameters": [_KEY_PARAMETER]},
 )

@@ -49,7 +49,7 @@ async def list_workers(services: Provided) -> Response:
     status_code=201,
     response_model=WorkerOut,
     operation_id="create_worker",
-    responses=problems("worker-exists", "no-worker-pool", "unsupported-media-type"),
+    responses=problems("worker-exists", "no-worker-pool"),
 )
 async def create_worker(services: Provided, body: WorkerIn) -> Response:
     """Add a worker to this server. It starts at once if the pool runs."""
@@ -175,7 +175,7 @@ async def resume_worker(services: Provided, worker_name: WorkerName) -> Response
     "/workers/{worker_name}/scale",
     response_model=SteeredOut,
     operation_id="scale_worker",
-    responses=problems("worker-not-found", "unsupported-media-type"),
+    responses=problems("worker-not-found"),
 )
 async def scale_worker(services: Provided, worker_name: WorkerName, body: ScaleIn) -> Response:
     """Change how many handlers a worker runs at the same time."""

@@ -82,7 +82,8 @@ def test_a_repeated_key_gets_the_task_as_it_is_now(api: Api) -> None:
 
 
 def test_a_key_is_taken_with_and_without_quotes(api: Api) -> None:
-    assert keyed(api, {"payload": "x"}, '"order-1"').json() == keyed(api, {"payload": "x"}, "order-1").json()
+    ids = {keyed(api, {"payload": "x"}, key).json()["task_id"] for key in ('"order-1"', "order-1")}
+    assert len(ids) == 1
     assert pending(api) == 1
 
 

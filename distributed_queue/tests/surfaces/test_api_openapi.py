@@ -110,6 +110,8 @@ def test_every_error_is_a_problem_document(document: Any) -> None:
             if status >= "400":
                 assert list(response["content"]) == ["application/problem+json"], path
         assert {"422", "500", "503"} <= operation["responses"].keys()
+        if "requestBody" in operation:
+            assert {"401", "403", "413", "415", "507"} <= operation["responses"].keys()
 
 
 def test_every_answer_of_a_problem_is_one_that_the_table_has(document: Any) -> None:
