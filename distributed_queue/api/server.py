@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _BACKLOG = 2048
+_LOOK_SECONDS = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -92,9 +94,18 @@ class ApiServer(uvicorn.Server):
             self._ready(sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """See ``uvicorn.Server``. What would hold it up is told first."""
+        """See ``uvicorn.Server``. What would hold it up is told first; a second signal ends it whatever runs."""
         self._services.begin_shutdown()
-        await super().shutdown(sockets)
+        ending = asyncio.ensure_future(super().shutdown(sockets))
+        while not ending.done():
+            await asyncio.wait((ending,), timeout=_LOOK_SECONDS)
+            if self.force_exit:
+                # From Python 3.12 on, uvicorn itself would wait for open connections all the same.
+                ending.cancel()
+        if ending.cancelled():
+            await self.lifespan.shutdown()
+        else:
+            ending.result()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop gracefully at the first signal, at once at the second."""

@@ -206,6 +206,7 @@ def test_a_closed_queue_is_503(api: Api) -> None:
     api.problem(api.client.get("/ready"), 503, "not-ready")
 
 
+@pytest.mark.slow
 def test_a_storage_that_goes_and_comes_back(redis_server: RedisServer) -> None:
     redis_server.flush()
     with HybridQueue.from_url(redis_server.url) as queue, serve(queue) as api:
