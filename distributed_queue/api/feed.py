@@ -107,7 +107,8 @@ class Stream:
         self._followers: dict[str, Follower] = {}
         self._marks: dict[str, Mark] = {}
         self._refused: set[str] = set()
-        self._notices: list[bytes] = []
+        self._gaps: list[tuple[str, int]] = []
+        """Queues, and the first positions, of which the client has to be told that it gets nothing."""
         self._ended = False
 
     async def add(self, queue: str, mark: Mark | None) -> None:
@@ -122,7 +123,7 @@ class Stream:
         if mark is not None and mark.after > tail:
             # The journal was started anew since: all of it is new to this client.
             self._marks[queue] = Mark(0)
-            self._notices.append(_gap(queue, mark.after + 1, None, self._id()))
+            self._gaps.append((queue, mark.after + 1))
 
     def wake(self) -> None:
         """Tell the stream that there is news; from any thread."""
@@ -172,8 +173,9 @@ class Stream:
         try:
             if self._every:
                 await self._look_for_queues()
-            while self._notices:
-                yield self._notices.pop(0)
+            while self._gaps:
+                queue, first = self._gaps.pop(0)
+                yield _gap(queue, first, None, self._id())
             for queue, follower in list(self._followers.items()):
                 if follower.ended:
                     self._ended = True
@@ -197,7 +199,7 @@ class Stream:
                 await self.add(queue, Mark(0))
             except ApiProblem:
                 self._refused.add(queue)
-                self._notices.append(_gap(queue, 1, None, self._id()))
+                self._gaps.append((queue, 1))
 
     def _encode(self, queue: str, entries: Sequence[JournalEntry]) -> list[bytes]:
         """Entries as events, in chunks; moves the queue's mark on."""

@@ -177,6 +177,18 @@ def test_a_client_that_comes_back_to_a_new_journal_is_told_of_the_gap(api: Api) 
     assert first.name == "task.enqueued"
 
 
+def test_a_gap_can_be_resumed_from_like_any_event(api: Api) -> None:
+    for number in range(3):
+        api.submit(number, queue="a")
+        api.submit(number, queue="b")
+    with stream(api, "a:1000,b:2", queue=["a", "b"]) as events:
+        gap = events.next()
+    assert gap.name == "gap"
+    with stream(api, gap.id, queue=["a", "b"]) as events:
+        seen = [(event.data["queue"], event.data["position"]) for event in events.take(4)]
+    assert sorted(seen) == [("a", 1), ("a", 2), ("a", 3), ("b", 3)]
+
+
 def test_entries_that_were_trimmed_are_a_gap(api: Api) -> None:
     api.queue.configure(journal_max_bytes=400)
     for number in range(20):
