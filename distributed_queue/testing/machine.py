@@ -8,17 +8,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from distributed_queue.core.clock import Clock, ManualClock
-from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.clock import Clock
+from distributed_queue.core.lifecycle import REQUEUABLE, TaskStatus
 from distributed_queue.core.storage import (
+    ClaimedTask,
     ClaimRequest,
     Command,
     Exchange,
@@ -31,20 +32,16 @@ from distributed_queue.core.storage import (
     TaskUpdate,
     WorkerInfo,
 )
-from distributed_queue.errors import DistributedQueueError
-from distributed_queue.storage.memory import MemoryStorage
 from distributed_queue.testing import strategies as some
-from distributed_queue.testing.steps import changes, listed
-from distributed_queue.testing.story import check_story
+from distributed_queue.testing.lockstep import Lockstep
+from distributed_queue.testing.steps import listed
 
 OpenEmpty = Callable[[Clock], Storage]
+End = tuple[Outcome, "bytes | None", "bytes | None", float, "str | None"]
 Timed = TypeVar("Timed", NewTask, TaskUpdate)
-Ending = tuple[int, Outcome, "bytes | None", "bytes | None", float, "str | None"]
 
 EXAMPLES = 200
 STEPS = 50
-DUE_TOLERANCE_SECONDS = 0.002
-"""How far two engines' ``next_due`` may be apart: it is advice, and one of them may round."""
 
 
 def check_against_memory(open_empty: OpenEmpty, examples: int = EXAMPLES, steps: int = STEPS) -> None:
@@ -61,8 +58,16 @@ def check_against_memory(open_empty: OpenEmpty, examples: int = EXAMPLES, steps:
     )
 
 
-class Difference(AssertionError):
-    """The engine did not do as memory does."""
+def machine_for(open_empty: OpenEmpty) -> type[DifferentialMachine]:
+    """The machine of one engine."""
+
+    class BoundMachine(DifferentialMachine):
+        """Of this engine."""
+
+        def open_empty(self, clock: Clock) -> Storage:
+            return open_empty(clock)
+
+    return BoundMachine
 
 
 class DifferentialMachine(RuleBasedStateMachine):
@@ -70,34 +75,37 @@ class DifferentialMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = ManualClock()
-        self.model = MemoryStorage(self.clock)
-        self.engine = self.open_engine()
-        self.leases: list[Lease] = []
+        self.pair = Lockstep(self.open_empty)
+        self.given: list[Lease] = []
+        """All leases so far; the last are the latest."""
         self.untold: set[str] = set()
         """Queues whose journal was off for a while."""
-        self.differed = False
 
-    def open_engine(self) -> Storage:
-        """The engine, on ``clock``, with nothing stored in it."""
+    def open_empty(self, clock: Clock) -> Storage:
+        """The engine, with nothing stored in it."""
         raise NotImplementedError
 
     def teardown(self) -> None:
         """Compare all that is stored, then close."""
         try:
-            if not self.differed:
-                self.everything_is_the_same()
+            if not self.pair.differed:
+                self.pair.compare_everything()
+                for queue in set(some.QUEUES) - self.untold:
+                    self.pair.check_story(queue)
         finally:
-            self.engine.close()
-            self.model.close()
+            self.pair.close()
 
-    # Work
+    @invariant()
+    def figures_are_the_same(self) -> None:
+        self.pair.both("stats")
+
+    # Work: about half of the rules, since nothing comes of the others without it.
 
     @initialize(tasks=some.ready_tasks)
     def begin(self, tasks: list[NewTask]) -> None:
         # Whether a verb that finds nothing makes a queue is the engine's business; here they are all made.
         for queue in some.QUEUES:
-            self.both("configure", queue, {})
+            self.pair.both("configure", queue, {})
         self.enqueue(tasks)
 
     @rule(tasks=some.ready_tasks)
@@ -108,214 +116,177 @@ class DifferentialMachine(RuleBasedStateMachine):
     def enqueue_timed(self, tasks: list[NewTask]) -> None:
         self.enqueue(tasks)
 
-    @rule(
-        queues=some.some_queues,
-        worker=some.workers,
-        limit=st.integers(0, 5),
-        lease_seconds=some.seconds,
-        endings=some.endings,
-    )
-    def exchange(
-        self, queues: tuple[str, ...], worker: str, limit: int, lease_seconds: float, endings: list[Ending]
-    ) -> None:
-        request = ClaimRequest(queues, worker, limit, lease_seconds)
-        self.do_exchange(self.settlements(endings), request)
-
-    @rule(queues=some.some_queues, worker=some.workers, limit=st.integers(1, 5), lease_seconds=some.seconds)
+    @rule(queues=some.some_queues, worker=some.workers, limit=some.limits, lease_seconds=some.lease_seconds)
     def claim(self, queues: tuple[str, ...], worker: str, limit: int, lease_seconds: float) -> None:
-        named = self.engine.wait(queues, 0)
-        answer = self.do_exchange([], ClaimRequest(queues, worker, limit, lease_seconds))
+        named = self.pair.engine.wait(queues, 0)
+        answer = self.exchange([], ClaimRequest(queues, worker, limit, lease_seconds))
         unnamed = {task.queue for task in answer.claim.tasks} - set(named)
         if unnamed:
-            raise self.difference(f"wait({queues}, 0) named {named}, and then {unnamed} had work", None, None)
+            raise self.pair.difference(f"wait({queues}, 0) named {named}, and then {unnamed} had work")
 
-    @rule(endings=some.endings)
-    def settle(self, endings: list[Ending]) -> None:
-        self.do_exchange(self.settlements(endings), None)
+    @rule(queues=some.some_queues, limit=st.integers(1, 4), ends=some.many_ends)
+    def work_together(self, queues: tuple[str, ...], limit: int, ends: list[End]) -> None:
+        """Claim some and settle them in one call; what is left over runs on."""
+        answer = self.exchange([], ClaimRequest(queues, "w1", limit, 30.0))
+        self.settle([_settlement(task, end) for task, end in zip(answer.claim.tasks, ends, strict=False)])
 
-    @rule(invention=some.inventions, outcome=st.sampled_from(Outcome))
-    def settle_what_may_never_have_been(self, invention: tuple[str, str, int], outcome: Outcome) -> None:
-        queue, task_id, attempt = invention
-        self.do_exchange([Settlement(queue, task_id, attempt, outcome)], None)
+    @rule(queues=some.some_queues, ends=some.many_ends, lease_seconds=some.lease_seconds)
+    def work_one_by_one(self, queues: tuple[str, ...], ends: list[End], lease_seconds: float) -> None:
+        """Settle each and claim the next in one exchange, as a busy worker does; the last runs on."""
+        settlements: list[Settlement] = []
+        for end in ends:
+            answer = self.exchange(settlements, ClaimRequest(queues, "w1", 1, lease_seconds))
+            settlements = [_settlement(task, end) for task in answer.claim.tasks]
 
-    @rule(picks=st.lists(some.picks, max_size=4), lease_seconds=some.seconds)
-    def extend(self, picks: list[int], lease_seconds: float) -> None:
-        self.both("extend", [self.lease(pick) for pick in picks], lease_seconds)
+    @rule(picked=some.picked_ends)
+    def settle_what_runs(self, picked: list[tuple[int, End]]) -> None:
+        self.settle([_settlement(self.running(pick), end) for pick, end in picked])
 
-    @rule(invention=some.inventions, lease_seconds=some.seconds)
-    def extend_what_may_never_have_been(self, invention: tuple[str, str, int], lease_seconds: float) -> None:
-        self.both("extend", [Lease(*invention)], lease_seconds)
+    @rule(picked=some.picked_ends, queues=some.some_queues, limit=some.limits, lease_seconds=some.lease_seconds)
+    def settle_and_claim(
+        self, picked: list[tuple[int, End]], queues: tuple[str, ...], limit: int, lease_seconds: float
+    ) -> None:
+        settlements = [_settlement(self.running(pick), end) for pick, end in picked]
+        self.exchange(settlements, ClaimRequest(queues, "w2", limit, lease_seconds))
 
-    # Control
+    @rule(picked=some.picked_ends, invention=some.inventions)
+    def settle_what_is_over(self, picked: list[tuple[int, End]], invention: tuple[str, str, int]) -> None:
+        settlements = [_settlement(self.overtaken(pick), end) for pick, end in picked]
+        self.settle([*settlements, _settlement(Lease(*invention), picked[0][1])])
 
-    @rule(queue=some.queues, ids=some.some_ids)
-    def cancel(self, queue: str, ids: list[str]) -> None:
-        self.both("cancel", queue, ids)
+    @rule(picks=some.many_picks, over=some.picks, invention=some.inventions, lease_seconds=some.lease_seconds)
+    def extend(self, picks: list[int], over: int, invention: tuple[str, str, int], lease_seconds: float) -> None:
+        leases = [*(self.running(pick) for pick in picks), self.overtaken(over), Lease(*invention)]
+        self.pair.both("extend", leases, lease_seconds)
 
-    @rule(queue=some.queues, ids=some.some_ids)
-    def requeue(self, queue: str, ids: list[str]) -> None:
-        self.both("requeue", queue, ids)
-
-    @rule(queue=some.queues, ids=some.some_ids)
-    def delete(self, queue: str, ids: list[str]) -> None:
-        self.both("delete", queue, ids)
-
-    @rule(queue=some.queues, task_id=some.ids, changes=some.updates)
-    def update(self, queue: str, task_id: str, changes: TaskUpdate) -> None:
-        self.both("update", queue, task_id, self.placed(changes))
-
-    @rule(pick=some.picks, progress=some.payloads)
-    def report_progress(self, pick: int, progress: bytes) -> None:
-        lease = self.lease(pick)
-        self.both("update", lease.queue, lease.id, TaskUpdate(progress=progress, attempt=lease.attempt))
-
-    @rule(queue=some.queues, verb=st.sampled_from(("pause", "resume", "resume")))
-    def pause_or_resume(self, queue: str, verb: str) -> None:
-        self.both(verb, queue)
-
-    @rule(queue=some.queues, changes=some.settings)
-    def configure(self, queue: str, changes: dict[str, object]) -> None:
-        self.both("configure", queue, changes)
-        if not changes.get("journal", True):
-            self.untold.add(queue)
-
-    @rule(queue=some.queues, changes=some.wrong_settings)
-    def configure_wrongly(self, queue: str, changes: dict[str, object]) -> None:
-        self.both("configure", queue, changes)
-
-    @rule(queue=some.queues)
-    def clear(self, queue: str) -> None:
-        self.both("clear", queue)
+    # Time
 
     @rule(seconds=some.seconds)
     def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
+        self.pair.clock.advance(seconds)
 
-    # Workers
+    @rule(pick=st.integers(0, 3), early=st.sampled_from((0.0, 0.0, 0.001)), limit=some.limits, lease=some.lease_seconds)
+    def advance_to_where_something_happens(self, pick: int, early: float, limit: int, lease: float) -> None:
+        moments = self.pair.moments()
+        if moments:
+            moment = moments[min(pick, len(moments) - 1)]
+            self.pair.clock.advance(max(0.0, moment - early - self.pair.clock.now()))
+        # It is claims that let things happen.
+        self.exchange([], ClaimRequest(some.QUEUES, "w1", limit, lease))
 
-    @rule(worker=some.worker_reports)
-    def beat(self, worker: WorkerInfo) -> None:
-        self.both("beat", worker)
+    # Control
 
-    @rule(worker=some.workers, command=some.commands)
-    def command(self, worker: str, command: Command) -> None:
-        self.both("command", worker, command)
+    @rule(queue=some.queues, pick=some.picks, others=some.few_ids)
+    def cancel(self, queue: str, pick: int, others: list[str]) -> None:
+        self.pair.both("cancel", queue, [self.known(queue, pick), *others])
 
-    # Reading
+    @rule(pick=some.picks)
+    def cancel_what_runs(self, pick: int) -> None:
+        lease = self.running(pick)
+        self.pair.both("cancel", lease.queue, [lease.id])
 
-    @rule(ids=some.some_ids, queue=st.none() | some.queues)
-    def get(self, ids: list[str], queue: str | None) -> None:
-        self.both("get", ids, queue)
+    @rule(queue=some.queues, picks=some.many_picks)
+    def requeue(self, queue: str, picks: list[int]) -> None:
+        self.pair.both("requeue", queue, [self.known(queue, pick, REQUEUABLE) for pick in picks])
+
+    @rule(queue=some.queues, pick=some.picks, others=some.few_ids)
+    def delete(self, queue: str, pick: int, others: list[str]) -> None:
+        self.pair.both("delete", queue, [self.known(queue, pick), *others])
+
+    @rule(queue=some.queues, pick=some.picks, changes=some.updates, progress=some.bodies)
+    def update(self, queue: str, pick: int, changes: TaskUpdate, progress: bytes) -> None:
+        self.pair.both("update", queue, self.known(queue, pick), self.placed(changes))
+        lease = self.running(pick)
+        self.pair.both("update", lease.queue, lease.id, TaskUpdate(progress=progress, attempt=lease.attempt))
+
+    @rule(queue=some.queues, changes=some.settings)
+    def configure(self, queue: str, changes: dict[str, object]) -> None:
+        self.pair.both("configure", queue, changes)
+        if not changes.get("journal", True):
+            self.untold.add(queue)
+
+    @rule(queue=some.queues, verb=st.sampled_from(("resume", "resume", "resume", "pause", "clear")))
+    def pause_resume_or_clear(self, queue: str, verb: str) -> None:
+        self.pair.both(verb, queue)
+
+    # Workers and readers
+
+    @rule(worker=some.worker_reports, addressee=some.workers, command=some.commands)
+    def beat_and_command(self, worker: WorkerInfo, addressee: str, command: Command) -> None:
+        self.pair.both("beat", worker)
+        self.pair.both("command", addressee, command)
+        self.pair.both("workers")
 
     @rule(
         queue=st.none() | some.queues,
         status=st.none() | st.sampled_from(TaskStatus),
-        task_type=st.sampled_from((None, "mail", "nothing")),
+        task_type=st.sampled_from((None, "mail")),
+        ids=some.few_ids,
         limit=st.integers(1, 4),
     )
-    def find(self, queue: str | None, status: TaskStatus | None, task_type: str | None, limit: int) -> None:
+    def read(
+        self, queue: str | None, status: TaskStatus | None, task_type: str | None, ids: list[str], limit: int
+    ) -> None:
         where = TaskFilter(queue, status, task_type)
-        self.compare(f"find {where}, {limit} a page", lambda storage: listed(storage, where, limit))
+        self.pair.compare(f"find {where}, {limit} a page", lambda storage: listed(storage, where, limit))
+        self.pair.both("get", ids, queue)
+        self.pair.both("journal", queue or some.QUEUES[0], len(self.given), limit)
 
-    @rule(queue=some.queues, after=st.integers(0, 30), limit=st.integers(1, 5))
-    def journal(self, queue: str, after: int, limit: int) -> None:
-        self.both("journal", queue, after, limit)
-
-    @invariant()
-    def figures_are_the_same(self) -> None:
-        self.both("stats")
-
-    def everything_is_the_same(self) -> None:
-        """A full dump."""
-        self.both("queues")
-        self.both("stats")
-        self.both("workers")
-        self.compare("find", lambda storage: listed(storage, limit=1000))
-        for queue in some.QUEUES:
-            self.both("journal", queue, 0, 10_000)
-            self.both("journal_tail", queue)
-            if queue not in self.untold:
-                check_story(changes(self.engine, queue), listed(self.engine, TaskFilter(queue)))
-
-    # How a step is made
+    # What the rules are made of
 
     def enqueue(self, tasks: list[NewTask]) -> None:
-        self.both("enqueue", [self.placed(task) for task in tasks])
+        self.pair.both("enqueue", [self.placed(task) for task in tasks])
 
-    def do_exchange(self, settlements: list[Settlement], request: ClaimRequest | None) -> Exchange:
-        expected: Exchange = self.both("exchange", settlements, request)
-        self.leases += [Lease(task.queue, task.id, task.attempt) for task in expected.claim.tasks]
-        return expected
+    def settle(self, settlements: list[Settlement]) -> None:
+        self.exchange(settlements, None)
 
-    def settlements(self, endings: list[Ending]) -> list[Settlement]:
-        """Settlements of leases that were given."""
-        made = []
-        for pick, outcome, result, error, delay, reason in endings:
-            lease = self.lease(pick)
-            made.append(Settlement(lease.queue, lease.id, lease.attempt, outcome, result, error, delay, reason))
-        return made
+    def exchange(self, settlements: list[Settlement], request: ClaimRequest | None) -> Exchange:
+        answer: Exchange = self.pair.both("exchange", settlements, request)
+        self.given += [Lease(task.queue, task.id, task.attempt) for task in answer.claim.tasks]
+        return answer
 
-    def lease(self, pick: int) -> Lease:
-        """One of the latest leases."""
-        if not self.leases:
-            return Lease(some.QUEUES[0], some.IDS[0], 1)
-        return self.leases[-1 - pick % min(len(self.leases), 10)]
+    def running(self, pick: int) -> Lease:
+        """An open lease: where there is none, one is claimed, or else it is any other."""
+        leases = self.open_leases()
+        if not leases:
+            self.exchange([], ClaimRequest(some.QUEUES, "w1", 2, 30.0))
+            leases = self.open_leases()
+        return leases[pick % len(leases)] if leases else self.once_running(pick)
+
+    def open_leases(self) -> list[Lease]:
+        return [
+            Lease(queue, task.id, task.attempt)
+            for queue in some.QUEUES
+            for task in self.pair.tasks(queue)
+            if task.status is TaskStatus.PROCESSING
+        ]
+
+    def overtaken(self, pick: int) -> Lease:
+        """A lease of a task that has been claimed again since; any other where there is none."""
+        attempts = {(queue, task.id): task.attempt for queue in some.QUEUES for task in self.pair.tasks(queue)}
+        leases = [lease for lease in self.given if attempts.get((lease.queue, lease.id), 0) > lease.attempt]
+        return leases[-1 - pick % len(leases)] if leases else self.once_running(pick)
+
+    def once_running(self, pick: int) -> Lease:
+        """One of the latest leases, open or not."""
+        return self.given[-1 - pick % len(self.given)] if self.given else Lease(some.QUEUES[0], some.IDS[0], 1)
+
+    def known(self, queue: str, pick: int, preferred: Collection[TaskStatus] = ()) -> str:
+        """The id of a task in the queue, in one of the preferred states if there is one; of none if it is empty."""
+        tasks = self.pair.tasks(queue)
+        tasks = [task for task in tasks if task.status in preferred] or tasks
+        return tasks[pick % len(tasks)].id if tasks else some.IDS[pick]
 
     def placed(self, value: Timed) -> Timed:
         """A task or an update with its times, which count from now, as times of the clock."""
         moved = {
-            name: round(self.clock.now() + getattr(value, name), 3)
+            name: round(self.pair.clock.now() + getattr(value, name), 3)
             for name in ("execute_after", "expires_at")
             if getattr(value, name, None) is not None
         }
         return msgspec.structs.replace(value, **moved)
 
-    def both(self, verb: str, *values: object) -> Any:  # the answers of all verbs
-        """Call a verb on both; what it gave."""
-        return self.compare(f"{verb}{values}", lambda storage: getattr(storage, verb)(*values))
 
-    def compare(self, what: str, ask: Callable[[Storage], Any]) -> Any:
-        expected, answer = _outcome(ask, self.model), _outcome(ask, self.engine)
-        if not _same(expected, answer):
-            raise self.difference(what, expected, answer)
-        return expected
-
-    def difference(self, what: str, expected: object, answer: object) -> Difference:
-        self.differed = True
-        return Difference(f"{what}\n memory: {expected}\n engine: {answer}")
-
-
-def machine_for(open_empty: OpenEmpty) -> type[DifferentialMachine]:
-    """The machine of one engine."""
-
-    class BoundMachine(DifferentialMachine):
-        """Of this engine."""
-
-        def open_engine(self) -> Storage:
-            return open_empty(self.clock)
-
-    return BoundMachine
-
-
-def _outcome(ask: Callable[[Storage], Any], storage: Storage) -> Any:
-    """What it gave, or what is to be known of the error that it raised."""
-    try:
-        return ask(storage)
-    except DistributedQueueError as error:
-        return type(error), vars(error)
-
-
-def _same(expected: object, answer: object) -> bool:
-    if isinstance(expected, Exchange) and isinstance(answer, Exchange):
-        return (
-            expected.settled == answer.settled
-            and expected.claim.tasks == answer.claim.tasks
-            and _same_due(expected.claim.next_due, answer.claim.next_due)
-        )
-    return expected == answer
-
-
-def _same_due(expected: float | None, answer: float | None) -> bool:
-    if expected is None or answer is None:
-        return expected is answer
-    return abs(expected - answer) <= DUE_TOLERANCE_SECONDS
+def _settlement(of: Lease | ClaimedTask, end: End) -> Settlement:
+    outcome, result, error, delay, reason = end
+    return Settlement(of.queue, of.id, of.attempt, outcome, result, error, delay, reason)

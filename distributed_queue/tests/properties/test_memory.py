@@ -10,7 +10,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from distributed_queue.core.storage import Exchange, Settlement
 from distributed_queue.storage.memory import MemoryStorage
-from distributed_queue.testing.machine import Difference, check_against_memory, machine_for
+from distributed_queue.testing.lockstep import Difference
+from distributed_queue.testing.machine import check_against_memory, machine_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
