@@ -12,6 +12,7 @@ A binding is a test module of about ten lines. It imports all names of this pack
 One module is one concern of the port. There are no skips and no options: an engine does all of it or is none.
 """
 
+from distributed_queue.testing.conformance.batches import TestBatches, TestSweepLimit
 from distributed_queue.testing.conformance.cancel import TestCancel
 from distributed_queue.testing.conformance.claim import TestClaim, TestClaimFromSeveralQueues, TestNextDue
 from distributed_queue.testing.conformance.concurrency import TestConcurrency
@@ -54,6 +55,7 @@ from distributed_queue.testing.conformance.workers import TestCommands, TestWork
 
 __all__ = [
     "TestAge",
+    "TestBatches",
     "TestCancel",
     "TestClaim",
     "TestClaimFromSeveralQueues",
@@ -94,6 +96,7 @@ __all__ = [
     "TestSettle",
     "TestSizeLimit",
     "TestStats",
+    "TestSweepLimit",
     "TestUpdate",
     "TestWait",
     "TestWorkers",

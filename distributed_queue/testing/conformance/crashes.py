@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.storage import SWEEP_LIMIT, TaskFilter
-from distributed_queue.testing.builders import Q, lease_of, release, request, retry
+from distributed_queue.testing.builders import Q, lease_of, release, retry
 from distributed_queue.testing.steps import (
     claim,
     claim_ids,
@@ -16,7 +15,6 @@ from distributed_queue.testing.steps import (
     enqueue,
     events,
     settle,
-    stats,
     status,
     stored,
     sweep,
@@ -138,14 +136,3 @@ class TestCrashes:
         tail = storage.journal_tail(Q)
         sweep(storage)
         assert events(storage, after=tail) == [("lease_expired", task_id) for task_id in ("c", "a", "b", "late")]
-
-    def test_one_claim_takes_back_no_more_than_the_sweep_limit(self, storage: Storage, clock: ManualClock) -> None:
-        count = SWEEP_LIMIT + 2
-        enqueue(storage, *(f"t{number:04}" for number in range(count)))
-        assert len(claim(storage, limit=count, lease_seconds=10)) == count
-        clock.advance(10)
-        assert storage.claim(request(limit=0)).next_due == 0
-        assert stats(storage).counts[TaskStatus.PROCESSING] == 2
-        assert [task.id for task in storage.find(TaskFilter(Q, TaskStatus.PROCESSING)).tasks] == ["t1000", "t1001"]
-        sweep(storage)
-        assert stats(storage).counts[TaskStatus.PENDING] == count

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.storage import SWEEP_LIMIT, TaskFilter
 from distributed_queue.testing.builders import Q, new_task, request
-from distributed_queue.testing.steps import claim_ids, enqueue, events, listed, stats, status, stored, sweep
+from distributed_queue.testing.steps import claim_ids, enqueue, events, listed, status, stored, sweep
 
 if TYPE_CHECKING:
     from distributed_queue.core.clock import ManualClock
@@ -76,15 +75,6 @@ class TestDelays:
         enqueue(storage, "t1", delay=1)
         clock.advance(100)
         assert status(storage) is TaskStatus.SCHEDULED
-
-    def test_one_claim_promotes_no_more_than_the_sweep_limit(self, storage: Storage, clock: ManualClock) -> None:
-        count = SWEEP_LIMIT + 2
-        enqueue(storage, *(f"t{number:04}" for number in range(count)), delay=1)
-        clock.advance(1)
-        assert storage.claim(request(limit=0)).next_due == 0
-        assert [task.id for task in storage.find(TaskFilter(Q, TaskStatus.SCHEDULED)).tasks] == ["t1000", "t1001"]
-        sweep(storage)
-        assert stats(storage).counts[TaskStatus.PENDING] == count
 
     def test_promotion_is_journalled_in_the_order_of_running(self, storage: Storage, clock: ManualClock) -> None:
         enqueue(storage, "b", "a", delay=2)
