@@ -14,7 +14,7 @@ from rich.progress import Progress
 from benchmarks.figures import summarize
 from benchmarks.load import Scale
 from benchmarks.places import NAMES, open_places
-from benchmarks.report import conditions, table, write_json
+from benchmarks.report import conditions, markdown, table, write_json
 from benchmarks.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         "--rounds", type=int, default=ROUNDS, help=f"interleaved; their median counts (default {ROUNDS})"
     )
     parser.add_argument("--quick", action="store_true", help="one small round, to see that it works")
+    parser.add_argument("--markdown", action="store_true", help="print the tables for a document")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there")
     return parser.parse_args(arguments)
 
@@ -63,7 +64,11 @@ def main() -> None:
         figures = run(places, options.scenario or list(SCENARIOS), rounds, scale, Console(stderr=True))
     console = Console(width=None if sys.stdout.isatty() else 120)
     for place in places:
-        console.print(table(place, [figure for figure in figures if figure.storage == place.name]))
+        its_own = [figure for figure in figures if figure.storage == place.name]
+        if options.markdown:
+            print(markdown(place, its_own))
+        else:
+            console.print(table(place, its_own))
     machine = circumstances["machine"]
     console.print(f"{circumstances['date']}, {machine['processor']}, {machine['cores']} cores, medians of {rounds}")
     if options.json:

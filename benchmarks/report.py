@@ -44,23 +44,43 @@ def conditions() -> dict[str, Any]:
     }
 
 
-def table(place: Place, figures: list[Figure]) -> Table:
-    """All figures of one storage."""
-    grid = Table(title=f"{place.name}: {place.settings}", title_justify="left", title_style="bold")
-    grid.add_column("figure", no_wrap=True)
-    for heading in ("median", "lowest", "highest", "of raw", *(f"{who}\nµs/task" for who in Cpu._fields)):
-        grid.add_column(heading, justify="right", no_wrap=True)
+HEADINGS = ("figure", "median", "lowest", "highest", "of raw", *(f"{who} µs/task" for who in Cpu._fields))
+
+
+def rows(figures: list[Figure]) -> list[tuple[str, ...]]:
+    """The figures of one storage as the texts under ``HEADINGS``."""
+    found = []
     for figure in figures:
         times = ratio(figure, figures)
-        grid.add_row(
-            figure.name,
-            f"{_number(figure.value)} {figure.unit}",
-            _number(min(figure.samples)),
-            _number(max(figure.samples)),
-            "" if times is None else f"{times:.2f}",
-            *("" if each is None else f"{each:.1f}" for each in figure.cpu),
+        found.append(
+            (
+                figure.name,
+                f"{_number(figure.value)} {figure.unit}",
+                _number(min(figure.samples)),
+                _number(max(figure.samples)),
+                "" if times is None else f"{times:.2f}",
+                *("" if each is None else f"{each:.1f}" for each in figure.cpu),
+            )
         )
+    return found
+
+
+def table(place: Place, figures: list[Figure]) -> Table:
+    """All figures of one storage, for a terminal."""
+    grid = Table(title=f"{place.name}: {place.settings}", title_justify="left", title_style="bold")
+    grid.add_column(HEADINGS[0], no_wrap=True)
+    for heading in HEADINGS[1:]:
+        grid.add_column(heading.replace(" µs", "\nµs"), justify="right", no_wrap=True)
+    for row in rows(figures):
+        grid.add_row(*row)
     return grid
+
+
+def markdown(place: Place, figures: list[Figure]) -> str:
+    """The same for a document."""
+    lines = [HEADINGS, ("---", *["--:"] * (len(HEADINGS) - 1)), *rows(figures)]
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"**{place.name}**: {place.settings}\n\n{body}\n"
 
 
 def write_json(path: Path, rounds: int, figures: list[Figure], circumstances: dict[str, Any]) -> None:
