@@ -59,7 +59,8 @@ def _heap(_url: str, place: Place, scale: Scale) -> Iterator[Sample]:
 def _inserts(url: str, place: Place, scale: Scale) -> Iterator[Sample]:
     """``INSERT`` into a table of one column, as durable as the engine is by default."""
     connection = apsw.Connection(url.removeprefix("sqlite:///"))
-    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE raw (body BLOB)")
+    for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE raw (body BLOB)"):
+        connection.execute(statement).fetchall()
     count = scale.count(SINGLE)
     with measured(place) as cost:
         for _ in range(count):
