@@ -38,12 +38,12 @@ from distributed_queue.core.storage import (
     apply_config,
     check_queue_name,
 )
+from distributed_queue.core.waiting import Outlook, WaitingRoom
 from distributed_queue.errors import InvalidStorageURL, QueueClosed, QueueFull
 from distributed_queue.storage.memory import settling
 from distributed_queue.storage.memory.journal import MemoryJournal
 from distributed_queue.storage.memory.listing import decode_cursor, encode_cursor, page
 from distributed_queue.storage.memory.queue import SECOND_MS, Entry, MemoryQueue
-from distributed_queue.storage.memory.waiting import Outlook, WaitingRoom
 from distributed_queue.storage.memory.workers import WorkerRegistry
 
 if TYPE_CHECKING:

@@ -53,6 +53,11 @@ class WaitingRoom:
                 if waiter in self._waiters:
                     self._waiters.remove(waiter)
 
+    def queues(self) -> set[str]:
+        """The queues that someone waits for."""
+        with self._lock:
+            return {queue for waiter in self._waiters for queue in waiter.queues}
+
     def notify(self, queue: str) -> None:
         """Wake the longest waiting one that waits for this queue."""
         with self._lock:

@@ -1,0 +1,154 @@
+"""News of a file for everyone in this process who waits for some.
+
+Commits of this process are told at once, whichever storage object made them. Commits of other processes are noticed by
+``PRAGMA data_version``, asked every 10 ms by one thread for each file, and only while someone waits.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import apsw
+
+from distributed_queue.core.waiting import WaitingRoom
+from distributed_queue.storage.sqlite.connection import open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from distributed_queue.storage.sqlite.location import Location
+
+_POLL_SECONDS = 0.01
+_SPACING_SECONDS = 0.02
+"""Two waiters are not told of what may be the same arrival: the first gets this long to take it."""
+_LINGER_SECONDS = 2.0
+"""The poller stays this long after the last waiter has gone."""
+
+_hubs: dict[str, Hub] = {}
+_hubs_lock = threading.Lock()
+
+
+class Hub:
+    """Who waits for news of one file."""
+
+    def __init__(self, location: Location) -> None:
+        self.room = WaitingRoom()
+        self._location = location
+        self._news = threading.Condition()
+        self._edition = 0
+        """Counts everything that may be news."""
+        self._woken_at = 0
+        """The edition with which ``wake`` was last called."""
+        self._told: dict[str, float] = {}
+        """When a waiter was last told of each queue, on the monotonic clock."""
+        self._watchers = 0
+        self._polling = False
+
+    @staticmethod
+    def of(location: Location) -> Hub:
+        """The hub of a file."""
+        with _hubs_lock:
+            hub = _hubs.get(location.path)
+            if hub is None:
+                hub = _hubs[location.path] = Hub(location)
+            return hub
+
+    def publish(self, news: Mapping[str, bool]) -> None:
+        """Tell of a commit: queues that changed, and whether a claim may give something."""
+        for queue, promising in news.items():
+            if promising:
+                self._told[queue] = time.monotonic()
+                self.room.notify(queue)
+        self._next_edition()
+
+    def wake(self) -> None:
+        """End every wait."""
+        self.room.notify_all()
+        self._woken_at = self._edition + 1
+        self._next_edition()
+
+    def woken_since(self, edition: int) -> bool:
+        """Whether ``wake`` was called after an edition."""
+        return self._woken_at > edition
+
+    @property
+    def edition(self) -> int:
+        """A number that changes with all that may be news."""
+        return self._edition
+
+    def wait_for_news(self, edition: int, seconds: float) -> None:
+        """Block until there is something newer than an edition, at most so long."""
+        with self._news:
+            self._news.wait_for(lambda: self._edition != edition, seconds)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Notice other processes' commits meanwhile."""
+        with self._news:
+            self._watchers += 1
+            if not self._polling:
+                self._polling = True
+                threading.Thread(target=self._poll, name="dq-sqlite-poller", daemon=True).start()
+        try:
+            yield
+        finally:
+            with self._news:
+                self._watchers -= 1
+
+    def _next_edition(self) -> None:
+        with self._news:
+            self._edition += 1
+            self._news.notify_all()
+
+    def _poll(self) -> None:
+        pid, seen, untold = os.getpid(), -1, set[str]()
+        connection: apsw.Connection | None = None
+        idle_since = time.monotonic()
+        while os.getpid() == pid and not self._over(idle_since):
+            if self._watchers:
+                idle_since = time.monotonic()
+            try:
+                connection = connection or open_reader(self._location)
+                version = connection.pragma("data_version")
+            except apsw.Error:
+                # Whoever reads or writes meets the same, and says so.
+                connection = None
+                version = seen
+            if version != seen:
+                seen = version
+                untold |= self.room.queues()
+                self._next_edition()
+            untold -= self._tell(untold)
+            time.sleep(_POLL_SECONDS)
+        if connection is not None:
+            connection.close()
+
+    def _tell(self, queues: set[str]) -> set[str]:
+        """Let one waiter for each queue look, unless one was told a moment ago; the queues that this is done for."""
+        now = time.monotonic()
+        told = {queue for queue in queues if now - self._told.get(queue, 0.0) >= _SPACING_SECONDS}
+        for queue in told:
+            self._told[queue] = now
+            self.room.notify(queue)
+        return told
+
+    def _over(self, idle_since: float) -> bool:
+        """Whether nobody has waited for a while; then the next one starts a new thread."""
+        with self._news:
+            if not self._watchers and time.monotonic() - idle_since > _LINGER_SECONDS:
+                self._polling = False
+            return not self._polling
+
+
+def _forget_hubs() -> None:
+    """In a forked child nobody waits, and no thread polls."""
+    global _hubs_lock  # noqa: PLW0603 - it may have been held at the fork
+    _hubs_lock = threading.Lock()
+    _hubs.clear()
+
+
+os.register_at_fork(after_in_child=_forget_hubs)

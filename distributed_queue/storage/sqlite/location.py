@@ -1,0 +1,62 @@
+"""Where the file is: reading a ``sqlite://`` URL."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from distributed_queue.errors import InvalidStorageURL
+
+DURABILITY = {
+    "full": (
+        "An acknowledged task survives the death of the process, of the machine and of its power: "
+        "every commit is on the disk before it is acknowledged (synchronous=FULL)."
+    ),
+    "normal": (
+        "An acknowledged task survives the death of the process; the last ones may be lost when the machine or its "
+        "power dies (synchronous=NORMAL)."
+    ),
+}
+"""The values of the option ``synchronous``, and what an acknowledged task survives with each."""
+
+
+class Location(NamedTuple):
+    """A file, and how safely to write to it."""
+
+    url: str
+    path: str
+    """Absolute, links resolved: what names the file within the process."""
+    synchronous: str = "full"
+
+
+def parse_url(url: str) -> Location:
+    """Read ``sqlite:///relative.db``, ``sqlite:////absolute.db``, with ``?synchronous=full`` (default) or ``normal``.
+
+    Raises ``InvalidStorageURL``.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "sqlite" or parts.netloc or not parts.path.startswith("/") or parts.fragment:
+        raise InvalidStorageURL(
+            f"{url!r:.200} is not the URL of an SQLite file: it is sqlite:///relative.db or sqlite:////absolute.db"
+        )
+    path = unquote(parts.path[1:])
+    if not path or path.endswith("/") or path == ":memory:" or "\0" in path:
+        raise InvalidStorageURL(
+            f"{url!r:.200} names no file. Use sqlite:///relative.db or sqlite:////absolute.db, "
+            "or memory:// for a queue that nothing has to survive."
+        )
+    return Location(url, os.path.realpath(path), _synchronous(url, parts.query))
+
+
+def _synchronous(url: str, query: str) -> str:
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    value = options.pop("synchronous", "full").lower()
+    if options:
+        raise InvalidStorageURL(
+            f"{url!r:.200} has an option {min(options)!r:.50} that this engine does not know. It knows: synchronous"
+        )
+    if value not in DURABILITY:
+        known = ", ".join(DURABILITY)
+        raise InvalidStorageURL(f"{url!r:.200}: synchronous is {value!r:.50}; it is one of: {known}")
+    return value

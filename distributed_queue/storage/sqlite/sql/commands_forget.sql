@@ -1,0 +1,2 @@
+-- ?1 until
+DELETE FROM commands WHERE left_at <= ?1

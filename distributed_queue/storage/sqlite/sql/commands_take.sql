@@ -1,0 +1,2 @@
+-- ?1 worker
+DELETE FROM commands WHERE worker = ?1

@@ -1,0 +1,2 @@
+-- ?1 queue
+SELECT name, value FROM counters WHERE queue = ?1

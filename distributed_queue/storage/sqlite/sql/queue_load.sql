@@ -1,0 +1,2 @@
+-- ?1 name
+SELECT * FROM queue_rows WHERE name = ?1

@@ -1,0 +1,1 @@
+SELECT * FROM queue_rows ORDER BY name

@@ -1,0 +1,2 @@
+-- ?1 after
+SELECT info FROM workers WHERE beat_at > ?1

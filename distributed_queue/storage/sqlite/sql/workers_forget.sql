@@ -1,0 +1,2 @@
+-- ?1 until
+DELETE FROM workers WHERE beat_at <= ?1
