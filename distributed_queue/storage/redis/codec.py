@@ -1,0 +1,275 @@
+"""How the values of the port look in Redis.
+
+A task id that is a UUID in its canonical form, and whose first byte is below 0x20 (every UUIDv7 until the year 3084),
+is its 16 raw bytes inside Redis; any other id is its text. Since no id's text begins with a control character, what is
+inside tells which of the two it is.
+"""
+
+from __future__ import annotations
+
+from binascii import Error as HexError
+from binascii import unhexlify
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from distributed_queue.core.clock import ceil_ms
+from distributed_queue.core.lifecycle import Event, TaskStatus
+from distributed_queue.core.storage import (
+    Change,
+    ClaimedTask,
+    JournalEntry,
+    NewTask,
+    Outcome,
+    QueueConfig,
+    Settlement,
+    StoredTask,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import TypeAlias
+
+    Arg: TypeAlias = bytes | str | int
+    """What a command's argument may be."""
+
+_UUID_LENGTH = 36
+_FIRST_TEXT_BYTE = 0x20
+_ORDER_BITS = 43
+SECOND_MS = 1000
+
+OUTCOMES = (Outcome.COMPLETE, Outcome.RETRY, Outcome.BURY, Outcome.RELEASE, Outcome.SNOOZE, Outcome.CANCEL)
+"""By their number in ``scripts/include/settle.lua``."""
+_OUTCOME_CODES = {outcome: number * 8 for number, outcome in enumerate(OUTCOMES)}
+_RESULT, _ERROR, _REASON = 1, 2, 4
+
+EVENTS = tuple(
+    str(event)
+    for event in (
+        Event.ENQUEUED,
+        Event.DUE,
+        Event.CLAIMED,
+        Event.COMPLETED,
+        Event.RETRYING,
+        Event.DEAD,
+        Event.RELEASED,
+        Event.SNOOZED,
+        Event.LEASE_EXPIRED,
+        Event.CANCEL_REQUESTED,
+        Event.CANCELLED,
+        Event.EXPIRED,
+        Event.REQUEUED,
+        Event.UPDATED,
+        Event.DELETED,
+        Event.CLEARED,
+        Event.PAUSED,
+        Event.RESUMED,
+        Event.CONFIGURED,
+    )
+)
+"""By their number in ``scripts/include/journal.lua``. The order is part of the layout."""
+
+
+# Ids
+
+
+def pack_id(task_id: str) -> bytes:
+    """An id as it is inside Redis."""
+    if len(task_id) == _UUID_LENGTH and task_id[8:24:5] == "----" and task_id[0] in "01":
+        digits = task_id.replace("-", "")
+        if task_id.islower() or digits.isdigit():
+            try:
+                raw = unhexlify(digits)
+            except (HexError, ValueError):
+                return task_id.encode()
+            if len(raw) == 16:  # noqa: PLR2004 - the bytes of a UUID
+                return raw
+    return task_id.encode()
+
+
+def unpack_id(inside: bytes) -> str:
+    """An id from what is inside Redis."""
+    if inside and inside[0] < _FIRST_TEXT_BYTE:
+        digits = inside.hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return inside.decode()
+
+
+# What scripts are given
+
+
+def _alike(task: NewTask) -> tuple[str, int, float | None, float | None, float | None]:
+    return task.type, task.priority, task.execute_after, task.delay, task.expires_at
+
+
+def enqueue_args(tasks: Iterable[NewTask]) -> list[Arg]:
+    """Tasks of one queue, in runs of those alike, as ``enqueue.lua`` takes them."""
+    args: list[Arg] = []
+    for (task_type, priority, after, delay, expires), run in groupby(tasks, _alike):
+        members: list[Arg] = []
+        for task in run:
+            members += (pack_id(task.id), task.body)
+        args += (
+            len(members) // 2,
+            task_type,
+            priority,
+            _ms_or_empty(after),
+            _ms_or_empty(delay),
+            _ms_or_empty(expires),
+        )
+        args += members
+    return args
+
+
+def settlement_args(settlements: Iterable[Settlement]) -> list[Arg]:
+    """Settlements of one queue, as ``settle_all`` takes them."""
+    args: list[Arg] = []
+    for each in settlements:
+        outcome = each.outcome
+        code = _OUTCOME_CODES[outcome]
+        values: list[Arg] = []
+        if outcome is Outcome.COMPLETE:
+            if each.result is not None:
+                args += (pack_id(each.id), each.attempt, code + _RESULT, each.result)
+                continue
+        elif outcome in (Outcome.RETRY, Outcome.SNOOZE):
+            values.append(ceil_ms(each.delay))
+        if each.error is not None and outcome in (Outcome.RETRY, Outcome.BURY):
+            code += _ERROR
+            values.append(each.error)
+        if each.reason and outcome is Outcome.BURY:
+            code += _REASON
+            values.append(each.reason)
+        args += (pack_id(each.id), each.attempt, code, *values)
+    return args
+
+
+def _ms_or_empty(seconds: float | None) -> Arg:
+    return "" if seconds is None else ceil_ms(seconds)
+
+
+# What scripts answer
+
+
+class Described(NamedTuple):
+    """A task as ``describe.lua`` gives it."""
+
+    fields: list[bytes]
+    score: bytes
+
+
+def stored_task(queue: str, task_id: str, described: Described | Sequence[Any]) -> StoredTask:
+    """The task as the port describes it."""
+    flat, score = described
+    fields: dict[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=True))
+    get = fields.get
+    status = TaskStatus(get(b"s", b"pending").decode())
+    order = score if status is TaskStatus.PENDING else fields[b"o"]
+    runs = status is TaskStatus.PROCESSING
+    at = int(float(score)) / SECOND_MS
+    worker, reason = get(b"w"), get(b"z")
+    return StoredTask(
+        queue=queue,
+        id=task_id,
+        type=fields[b"t"].decode(),
+        status=status,
+        priority=int(float(order)) >> _ORDER_BITS,
+        body=fields[b"b"],
+        attempt=int(get(b"a", 0)),
+        failures=int(get(b"f", 0)),
+        crashes=int(get(b"k", 0)),
+        created_at=int(fields[b"c"]) / SECOND_MS,
+        due_at=at if status in (TaskStatus.SCHEDULED, TaskStatus.RETRYING) else None,
+        expires_at=_seconds(get(b"x")),
+        started_at=_seconds(get(b"g")),
+        finished_at=at if status.finished else None,
+        worker_id=worker.decode() if runs and worker is not None else None,
+        lease_expires_at=at if runs else None,
+        cancel_requested=b"q" in fields,
+        result=get(b"v"),
+        error=get(b"e"),
+        reason=None if reason is None else reason.decode(),
+        progress=get(b"h"),
+    )
+
+
+def claimed_tasks(queue: str, now: bytes, claims: list[Any]) -> list[ClaimedTask]:
+    """The tasks that ``take.lua`` handed over, six values each."""
+    claimed_at = int(now) / SECOND_MS
+    values = iter(claims)
+    tasks = []
+    for inside, attempt, order, body, created, rest in zip(values, values, values, values, values, values, strict=True):
+        failures, crashes, expires = rest or (0, 0, b"")
+        tasks.append(
+            ClaimedTask(
+                queue,
+                unpack_id(inside),
+                attempt,
+                int(order) >> _ORDER_BITS,
+                body,
+                int(failures),
+                int(crashes),
+                int(created) / SECOND_MS,
+                claimed_at,
+                int(expires) / SECOND_MS if expires else None,
+            )
+        )
+    return tasks
+
+
+def flags(text: bytes) -> list[bool]:
+    """A text of zeros and ones."""
+    return [byte == 0x31 for byte in text]  # noqa: PLR2004 - "1"
+
+
+def _seconds(milliseconds: bytes | None) -> float | None:
+    return None if milliseconds is None else int(milliseconds) / SECOND_MS
+
+
+# The journal
+
+
+class _StoredChange(msgspec.Struct, array_like=True):
+    event: int
+    id: bytes
+    attempt: int
+    detail: str = ""
+
+
+class _StoredEntry(msgspec.Struct, array_like=True):
+    at_ms: int
+    changes: list[_StoredChange]
+
+
+_decode_entry = msgspec.msgpack.Decoder(_StoredEntry).decode
+
+
+def journal_entry(stream_id: bytes, fields: list[bytes]) -> JournalEntry:
+    """An entry of the stream."""
+    entry = _decode_entry(fields[1])
+    changes = [Change(EVENTS[each.event], unpack_id(each.id), each.attempt, each.detail) for each in entry.changes]
+    return JournalEntry(int(stream_id.partition(b"-")[0]), entry.at_ms / SECOND_MS, changes)
+
+
+# Settings
+
+_DEFAULTS = msgspec.structs.asdict(QueueConfig())
+
+
+def config_fields(config: QueueConfig) -> dict[str, str]:
+    """The settings that differ from their default, as fields of the meta hash."""
+    values = msgspec.structs.asdict(config)
+    return {name: _setting_text(value) for name, value in values.items() if value != _DEFAULTS[name]}
+
+
+def config_of(meta: dict[bytes, bytes]) -> QueueConfig:
+    """The settings in a meta hash."""
+    found = {name: text.decode() for name in _DEFAULTS if (text := meta.get(name.encode())) is not None}
+    return msgspec.convert(found, QueueConfig, strict=False)
+
+
+def _setting_text(value: object) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return repr(value)

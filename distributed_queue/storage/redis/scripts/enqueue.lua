@@ -1,0 +1,118 @@
+-- Store tasks in one queue or several: all, or none. See Storage.enqueue.
+-- KEYS    those of each queue, then the operation's record
+-- ARGV    1 now in ms or '', 2 token, 3 number of queues; for each queue the number of its values that follow, then runs
+--         of tasks alike: how many, type, priority, execute_after in ms or '', delay in ms or '', expires_at in ms or '',
+--         then id and body of each
+-- Result  a text with a 1 for each task stored and a 0 for each known already, in the order given;
+--         or, with nothing stored: number of the full queue, its depth, its limit
+-- Cost    about 8 µs and 4 µs a task; before them 1 µs a task where the size limit is near
+-- include: time, queue, operation, journal, counters, moves, task, limits, step
+
+local QUEUES = tonumber(ARGV[3])
+local RUN_HEAD = 6
+
+-- Call visit with the position of each run's head in ARGV.
+local function each_run(first, last, visit)
+  local at = first
+  while at <= last do
+    visit(at, tonumber(ARGV[at]))
+    at = at + RUN_HEAD + 2 * tonumber(ARGV[at])
+  end
+end
+
+-- Whether the queue has no room for the tasks that are new to it; how many wait, and its limit.
+local function is_full(first, last)
+  local limit = setting('max_size')
+  if not limit then return false end
+  local waiting, arriving = depth(), 0
+  each_run(first, last, function(_, total) arriving = arriving + total end)
+  if waiting + arriving <= limit then return false end
+  local seen, new = {}, 0
+  each_run(first, last, function(at, total)
+    for i = at + RUN_HEAD, at + RUN_HEAD + 2 * total - 1, 2 do
+      local id = ARGV[i]
+      if not seen[id] and redis.call('EXISTS', TASK .. id) == 0 then new = new + 1 end
+      seen[id] = true
+    end
+  end)
+  return new > 0 and waiting + new > limit, waiting, limit
+end
+
+-- When the tasks of a run become ready; nil for at once.
+local function due_time(execute_after, delay)
+  local due = tonumber(execute_after) or 0
+  if delay ~= '' and tonumber(delay) > 0 then due = math.max(due, later + tonumber(delay)) end
+  return due > now and due or nil
+end
+
+-- Store the tasks of one run.
+local function store_run(at, total, flags)
+  local task_type, priority, expires = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 5]
+  local due = due_time(ARGV[at + 3], ARGV[at + 4])
+  local base = priority * SEQUENCES
+  local sequence = setting('sequence', 0)
+  local stored = 0
+  for i = at + RUN_HEAD, at + RUN_HEAD + 2 * total - 1, 2 do
+    local id = ARGV[i]
+    local key = TASK .. id
+    if redis.call('HSETNX', key, 'b', ARGV[i + 1]) == 0 then
+      flags[#flags + 1] = '0'
+    else
+      flags[#flags + 1] = '1'
+      stored = stored + 1
+      redis.call('HSET', key, 't', task_type, 'c', NOW)
+      record(ENQUEUED, id, 0)
+      if expires ~= '' then
+        redis.call('HSET', key, 'x', expires)
+        put(EXPIRY, expires, id)
+      end
+      if due then
+        redis.call('HSET', key, 's', 'scheduled', 'o', order_text(base))
+        put(SCHEDULED, due, id)
+      else
+        sequence = sequence + 1
+        put(READY, base + sequence, id)
+      end
+    end
+  end
+  if not due and stored > 0 then set_meta('sequence', sequence) end
+  if stored > 0 then count('enqueued', task_type, stored) end
+  if stored < total then count('deduplicated', task_type, total - stored) end
+end
+
+-- Store the tasks of one queue, and wake a waiter if that is news: work now, or an earlier time to come back at.
+local function store(first, last, flags)
+  local _, _, before = outlook()
+  each_run(first, last, function(at, total) store_run(at, total, flags) end)
+  flush_moves()
+  local claimable, _, soonest = outlook()
+  if change_count > 0 and (claimable or soonest and (not before or soonest < before)) then wake() end
+  finish_step()
+end
+
+-- Where the values of each queue are in ARGV.
+local function blocks()
+  local found, at = {}, 4
+  for nth = 1, QUEUES do
+    found[nth] = {at + 1, at + tonumber(ARGV[at])}
+    at = found[nth][2] + 1
+  end
+  return found
+end
+
+local answered = recall()
+if answered then return answered end
+local parts = blocks()
+for nth, part in ipairs(parts) do
+  open_queue(nth)
+  local full, waiting, limit = is_full(part[1], part[2])
+  if full then return {nth, waiting, limit} end
+end
+local flags = {}
+for nth, part in ipairs(parts) do
+  if QUEUES > 1 then open_queue(nth) end
+  store(part[1], part[2], flags)
+end
+local answer = table.concat(flags)
+remember(answer)
+return answer

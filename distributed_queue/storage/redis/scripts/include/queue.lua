@@ -1,0 +1,47 @@
+-- The queue in hand: its keys, and its meta hash, read once and written once.
+-- KEYS has QUEUE_KEYS keys for each queue, in the order of keys.py.
+local LAYOUT = 1
+local QUEUE_KEYS = 15
+local META, READY, SCHEDULED, RETRYING, LEASES, DEAD, COMPLETED, CANCELLED, EXPIRED
+local EXPIRY, COUNTERS, TYPES, JOURNAL, WAKE, TASK
+local meta, meta_changes
+
+local function open_queue(nth)
+  local first = (nth - 1) * QUEUE_KEYS
+  META, READY, SCHEDULED, RETRYING, LEASES, DEAD, COMPLETED, CANCELLED, EXPIRED,
+    EXPIRY, COUNTERS, TYPES, JOURNAL, WAKE, TASK = unpack(KEYS, first + 1, first + QUEUE_KEYS)
+  meta, meta_changes = {}, {}
+  local flat = redis.call('HGETALL', META)
+  for i = 1, #flat, 2 do
+    meta[flat[i]] = flat[i + 1]
+  end
+  if meta.layout and tonumber(meta.layout) > LAYOUT then
+    error('LAYOUT ' .. meta.layout)
+  end
+end
+
+local function setting(name, default)
+  return tonumber(meta[name]) or default
+end
+
+local function set_meta(name, value)
+  meta[name] = value
+  meta_changes[name] = value
+end
+
+local function save_meta()
+  if not next(meta_changes) then return end
+  if not meta.layout then set_meta('layout', LAYOUT) end
+  local flat = {}
+  for name, value in pairs(meta_changes) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = value
+  end
+  redis.call('HSET', META, unpack(flat))
+  meta_changes = {}
+end
+
+-- How many tasks have still to run: what the size limit counts.
+local function depth()
+  return redis.call('ZCARD', READY) + redis.call('ZCARD', SCHEDULED) + redis.call('ZCARD', RETRYING)
+end

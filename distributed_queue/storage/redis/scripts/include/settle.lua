@@ -1,0 +1,103 @@
+-- What each outcome of an attempt does to its task.
+local COMPLETE, RETRY, BURY, RELEASE, SNOOZE, CANCEL_IT = 0, 1, 2, 3, 4, 5  -- codec.OUTCOMES
+
+-- Whether a task that does not run stands where this outcome left it: the same settlement again.
+local function is_replay(task, outcome, reason)
+  local state = task[STATE]
+  if outcome == COMPLETE then return state == 'completed' end
+  if outcome == BURY then return state == 'dead' and task[REASON] == reason end
+  if state == 'cancelled' then return true end
+  return (outcome == RETRY and state == 'retrying')
+    or (outcome == RELEASE and state == 'pending')
+    or (outcome == SNOOZE and state == 'scheduled')
+end
+
+local function complete(id, task, result)
+  count('attempts.succeeded', task[TYPE])
+  record(SUCCEEDED, id, task[ATTEMPT])
+  if task[FAILURES] then redis.call('HDEL', TASK .. id, 'e') end
+  if result then
+    finish(id, task, 'completed', 'v', result)
+  else
+    finish(id, task, 'completed')
+  end
+end
+
+local function note_failure(id, task, failure)
+  count('attempts.failed', task[TYPE])
+  redis.call('HINCRBY', TASK .. id, 'f', 1)
+  if failure then
+    redis.call('HSET', TASK .. id, 'e', failure)
+  else
+    redis.call('HDEL', TASK .. id, 'e')
+  end
+end
+
+local function bury(id, task, reason)
+  record(BURIED, id, task[ATTEMPT], cmsgpack.pack(reason))
+  finish(id, task, 'dead', 'z', reason)
+end
+
+local function stop(id, task)
+  record(STOPPED, id, task[ATTEMPT])
+  finish(id, task, 'cancelled')
+end
+
+-- Apply the outcome to a task whose lease is held.
+local function apply(id, task, outcome, delay, result, failure, reason)
+  if outcome <= BURY then
+    observe('duration', task[TYPE], now - (tonumber(task[STARTED]) or now))
+  end
+  remove(LEASES, id)
+  if outcome == COMPLETE then return complete(id, task, result) end
+  if outcome == RETRY or outcome == BURY then note_failure(id, task, failure) end
+  if outcome == BURY then
+    bury(id, task, reason)
+  elseif outcome == CANCEL_IT or task[CANCEL] then
+    stop(id, task)
+  elseif outcome == RELEASE then
+    record(RELEASED, id, task[ATTEMPT])
+    make_ready(id, task, NOW, true)
+  elseif outcome == RETRY then
+    count('retries', task[TYPE])
+    record(TO_RETRY, id, task[ATTEMPT])
+    postpone(id, task, 'retrying', later + delay)
+  else
+    record(SNOOZED, id, task[ATTEMPT])
+    postpone(id, task, 'scheduled', later + delay)
+  end
+end
+
+-- Apply one settlement; whether it counted. It changes nothing where the attempt is over, unless it is a replay.
+local function settle(id, attempt, outcome, delay, result, failure, reason)
+  local task = load_task(id)
+  if task and task[ATTEMPT] == attempt then
+    if task[STATE] == 'processing' then
+      apply(id, task, outcome, delay, result, failure, reason)
+      return true
+    end
+    if is_replay(task, outcome, reason) then return true end
+  end
+  count('fenced.settle', '')
+  return false
+end
+
+-- Apply the `total` settlements that begin at ARGV[at]. Each is: id, attempt, outcome * 8 + which of the optional values
+-- follow (1 result, 2 error, 4 reason), the delay in ms for RETRY and SNOOZE, then those values.
+-- Returns a text with a 1 for each that counted and a 0 for others.
+local function settle_all(total, at)
+  local counted = {}
+  for i = 1, total do
+    local id, attempt, code = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+    local outcome, given = math.floor(code / 8), code % 8
+    local delay, result, failure, reason = 0, nil, nil, 'failed'
+    at = at + 3
+    if outcome == RETRY or outcome == SNOOZE then delay, at = tonumber(ARGV[at]), at + 1 end
+    if given % 2 == 1 then result, at = ARGV[at], at + 1 end
+    if given % 4 >= 2 then failure, at = ARGV[at], at + 1 end
+    if given >= 4 then reason, at = ARGV[at], at + 1 end
+    counted[i] = settle(id, attempt, outcome, delay, result, failure, reason) and '1' or '0'
+  end
+  flush_moves()
+  return table.concat(counted)
+end

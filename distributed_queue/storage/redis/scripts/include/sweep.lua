@@ -1,0 +1,82 @@
+-- What opens each claim: leases that ran out, tasks that came too late, tasks that are due.
+local SWEEP_LIMIT = 1000
+
+local function until_now(index)
+  local soonest = head(index)
+  if not soonest or soonest > now then return {} end
+  return redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, SWEEP_LIMIT)
+end
+
+-- Take back leases that ran out, each of which is a crash.
+local function take_back()
+  local max_crashes = setting('max_crashes', 3)
+  for _, id in ipairs(until_now(LEASES)) do
+    local task = load_task(id)
+    local crashes = redis.call('HINCRBY', TASK .. id, 'k', 1)
+    remove(LEASES, id)
+    record(LEASE_LOST, id, task[ATTEMPT])
+    count('attempts.lost', task[TYPE])
+    if task[CANCEL] then
+      stop(id, task)
+    elseif crashes >= max_crashes then
+      bury(id, task, 'crashed')
+    else
+      make_ready(id, task, NOW, true)
+    end
+  end
+  flush_moves()
+end
+
+local function expire(id, task)
+  record(TOO_LATE, id, task[ATTEMPT])
+  finish(id, task, 'expired')
+end
+
+-- Expire tasks that wait for longer than they may.
+local function expire_waiting()
+  for _, id in ipairs(until_now(EXPIRY)) do
+    local task = load_task(id)
+    leave(id, task)
+    expire(id, task)
+  end
+  flush_moves()
+end
+
+-- The tasks that are due, in the order of (due, id): two sorted lists made one.
+local function due_tasks()
+  local due = {}
+  for _, index in ipairs({SCHEDULED, RETRYING}) do
+    local soonest = head(index)
+    if soonest and soonest <= now then
+      local flat = redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, SWEEP_LIMIT)
+      for i = 1, #flat, 2 do
+        due[#due + 1] = {flat[i], tonumber(flat[i + 1]), index}
+      end
+    end
+  end
+  table.sort(due, function(one, other)
+    if one[2] ~= other[2] then return one[2] < other[2] end
+    return precedes(one[1], other[1])
+  end)
+  return due
+end
+
+-- Let what is due be claimed.
+local function promote()
+  local due = due_tasks()
+  for i = 1, math.min(#due, SWEEP_LIMIT) do
+    local id, since, index = unpack(due[i])
+    local task = load_task(id)
+    remove(index, id)
+    if task[EXPIRES] then remove(EXPIRY, id) end
+    record(DUE, id, task[ATTEMPT])
+    make_ready(id, task, string.format('%.0f', since), false)
+  end
+  flush_moves()
+end
+
+local function sweep()
+  take_back()
+  expire_waiting()
+  promote()
+end

@@ -1,0 +1,70 @@
+-- Opening leases.
+
+-- What a worker is given of a task: id, attempt, order, body, created and, if it has any of them, failures, crashes and
+-- expires_at. The fields were read before the attempt was written.
+local function hand_over(claims, id, attempt, order, fields)
+  local n = #claims
+  claims[n + 1] = id
+  claims[n + 2] = attempt
+  claims[n + 3] = order
+  claims[n + 4] = fields.b
+  claims[n + 5] = fields.c
+  if fields.f or fields.k or fields.x then
+    claims[n + 6] = {fields.f or 0, fields.k or 0, fields.x or ''}
+  else
+    claims[n + 6] = 0
+  end
+end
+
+local function read_fields(id)
+  local fields = {}
+  local flat = redis.call('HGETALL', TASK .. id)
+  for i = 1, #flat, 2 do
+    fields[flat[i]] = flat[i + 1]
+  end
+  return fields
+end
+
+-- Open a lease on a task that was taken out of READY.
+local function start(id, order, fields, worker, deadline)
+  local attempt = (tonumber(fields.a) or 0) + 1
+  redis.call('HSET', TASK .. id, 's', 'processing', 'a', attempt, 'o', order, 'g', NOW, 'w', worker)
+  if fields.h then redis.call('HDEL', TASK .. id, 'h') end
+  if fields.x then remove(EXPIRY, id) end
+  put(LEASES, deadline, id)
+  count('started', fields.t)
+  observe('wait', fields.t, now - tonumber(fields.r or fields.c))
+  return attempt
+end
+
+local function is_late(fields)
+  return fields.x and tonumber(fields.x) <= now
+end
+
+-- Claim up to `wanted` ready tasks, as far as the limits allow, and add them to claims. Returns how many.
+local function take(wanted, worker, deadline, claims)
+  local allowed = gcra(room(wanted))
+  local detail = cmsgpack.pack(worker)
+  local taken = 0
+  while taken < allowed do
+    local popped = redis.call('ZPOPMIN', READY, allowed - taken)
+    if #popped == 0 then break end
+    for i = 1, #popped, 2 do
+      local id, order = popped[i], order_text(tonumber(popped[i + 1]))
+      local fields = read_fields(id)
+      if is_late(fields) then
+        remove(EXPIRY, id)
+        redis.call('HSET', TASK .. id, 'o', order)
+        expire(id, {fields.s, tonumber(fields.a or 0), fields.t})
+      else
+        local attempt = start(id, order, fields, worker, deadline)
+        record(CLAIMED, id, attempt, detail)
+        hand_over(claims, id, attempt, order, fields)
+        taken = taken + 1
+      end
+    end
+    flush_moves()
+  end
+  spend(taken)
+  return taken
+end

@@ -1,0 +1,35 @@
+-- Make tasks ready now, with a clean slate but their attempt. See Storage.requeue.
+-- KEYS    a queue's, then the operation's record
+-- ARGV    1 now in ms or '', 2 token, 3… ids
+-- Result  a text with a 1 for each task made ready and a 0 for others
+-- Cost    about 10 µs and 6 µs a task
+-- include: time, queue, operation, journal, counters, moves, task, limits, step
+
+local function requeue(id)
+  local task = load_task(id)
+  local state = task and task[STATE]
+  if not state or state == 'pending' or state == 'processing' or state == 'completed' then return false end
+  leave(id, task)
+  redis.call('HDEL', TASK .. id, 'f', 'k', 'e', 'v', 'h', 'z', 'x', 'q')
+  task[EXPIRES] = false
+  record(REQUEUED, id, task[ATTEMPT])
+  make_ready(id, task, NOW, false)
+  return true
+end
+
+local answered = recall()
+if answered then return answered end
+open_queue(1)
+local flags = {}
+for i = 3, #ARGV do
+  flags[#flags + 1] = requeue(ARGV[i]) and '1' or '0'
+end
+flush_moves()
+if change_count > 0 then
+  local claimable, _, soonest = outlook()
+  wake_for(claimable, soonest, false)
+end
+local answer = table.concat(flags)
+remember(answer)
+finish_step()
+return answer

@@ -1,0 +1,20 @@
+-- A queue at a moment. See Storage.stats.
+-- KEYS    a queue's
+-- ARGV    1 now in ms or ''
+-- Result  sizes of the indexes in the order of keys.INDEXES, meta (flat), counters (flat), ms for which the head of the line
+--         has been ready or nil
+-- Cost    about 20 µs
+-- include: time, queue, moves, task
+
+open_queue(1)
+local sizes = {}
+for i, index in ipairs({READY, SCHEDULED, RETRYING, LEASES, DEAD, COMPLETED, CANCELLED, EXPIRED}) do
+  sizes[i] = redis.call('ZCARD', index)
+end
+local first = redis.call('ZRANGE', READY, 0, 0)[1]
+local age = false
+if first then
+  local times = redis.call('HMGET', TASK .. first, 'r', 'c')
+  age = math.max(0, now - tonumber(times[1] or times[2]))
+end
+return {sizes, redis.call('HGETALL', META), redis.call('HGETALL', COUNTERS), age}

@@ -1,0 +1,200 @@
+"""The verbs of the port, on a Redis server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from distributed_queue.core.clock import Clock, ManualClock, ceil_ms
+from distributed_queue.core.storage import (
+    BeatReply,
+    Claim,
+    ClaimRequest,
+    Command,
+    Exchange,
+    JournalEntry,
+    Lease,
+    LeaseState,
+    NewTask,
+    Page,
+    QueueConfig,
+    QueueStats,
+    Settlement,
+    Storage,
+    StorageHealth,
+    StoredTask,
+    TaskFilter,
+    TaskUpdate,
+    WorkerInfo,
+)
+from distributed_queue.errors import QueueFull
+from distributed_queue.storage.redis import controlling, listing, reading, workers
+from distributed_queue.storage.redis.codec import SECOND_MS, enqueue_args, flags, pack_id
+from distributed_queue.storage.redis.connection import Connections
+from distributed_queue.storage.redis.exchanging import Exchanging
+from distributed_queue.storage.redis.gateway import Gateway
+from distributed_queue.storage.redis.keys import queue_keys
+from distributed_queue.storage.redis.operations import Operations
+from distributed_queue.storage.redis.scripts import load_script
+from distributed_queue.storage.redis.waiting import WaitingRoom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from distributed_queue.storage.redis.codec import Arg
+
+_LEASE_STATES = {0x30: LeaseState.LOST, 0x31: LeaseState.HELD, 0x32: LeaseState.CANCEL}
+
+
+class RedisStorage(Storage):
+    """A client of a Redis server, 6.2 or later."""
+
+    def __init__(self, url: str, clock: Clock | None = None) -> None:
+        self._connections = Connections(url)
+        self._connections.check_server()
+        self.url = self._connections.url
+        self._clock = clock
+        self._gateway = Gateway(self._connections, clock)
+        self._operations = Operations()
+        self._waiting = WaitingRoom(self._connections)
+        if isinstance(clock, ManualClock):
+            clock.on_advance(self._clock_moved)
+
+    @classmethod
+    def from_url(cls, url: str, clock: Clock | None = None) -> RedisStorage:
+        """``redis://[user:password@]host[:port][/database]``; ``rediss://`` for TLS, with the driver's ``ssl_…`` options."""
+        return cls(url, clock)
+
+    # Work
+
+    def enqueue(self, tasks: Sequence[NewTask]) -> list[bool]:
+        if not tasks:
+            self._connections.check_open()
+            return []
+        by_queue: dict[str, list[int]] = {}
+        for index, task in enumerate(tasks):
+            by_queue.setdefault(task.queue, []).append(index)
+        keys: list[bytes] = []
+        args: list[Arg] = []
+        for queue, indexes in by_queue.items():
+            keys += queue_keys(queue).all
+            block = enqueue_args(tasks if len(by_queue) == 1 else [tasks[index] for index in indexes])
+            args += (len(block), *block)
+        with self._operations.begin() as slot:
+            keys.append(queue_keys(tasks[0].queue).operation(slot.name))
+            call = load_script("enqueue").call(keys, self._gateway.now(), slot.token, len(by_queue), *args)
+            answer = self._connections.run_all([*self._gateway.listing(by_queue), call])[-1]
+        if isinstance(answer, list):
+            nth, depth, limit = answer
+            raise QueueFull(list(by_queue)[nth - 1], depth, limit)
+        stored = flags(answer)
+        if len(by_queue) > 1:
+            given = [index for indexes in by_queue.values() for index in indexes]
+            stored = [flag for _, flag in sorted(zip(given, stored, strict=True))]
+        return stored
+
+    def exchange(self, settlements: Sequence[Settlement], request: ClaimRequest | None) -> Exchange:
+        if not settlements and request is None:
+            self._connections.check_open()
+            return Exchange([], Claim([]))
+        with self._operations.begin(request.worker_id if request else None) as slot:
+            return Exchanging(self._gateway, slot, settlements, request).run()
+
+    def extend(self, leases: Sequence[Lease], lease_seconds: float) -> list[LeaseState]:
+        by_queue: dict[str, list[int]] = {}
+        for index, lease in enumerate(leases):
+            by_queue.setdefault(lease.queue, []).append(index)
+        commands = self._gateway.listing(by_queue)
+        for queue, indexes in by_queue.items():
+            args = [value for index in indexes for value in (pack_id(leases[index].id), leases[index].attempt)]
+            commands.append(self._gateway.timed("extend", queue, ceil_ms(lease_seconds), *args))
+        self._connections.check_open()
+        replies = self._gateway.read(commands)
+        states = [LeaseState.LOST] * len(leases)
+        for indexes, reply in zip(by_queue.values(), replies[len(replies) - len(by_queue) :], strict=True):
+            for index, byte in zip(indexes, reply, strict=True):
+                states[index] = _LEASE_STATES[byte]
+        return states
+
+    def wait(self, queues: Sequence[str], timeout: float) -> tuple[str, ...]:
+        def look() -> tuple[tuple[str, ...], float | None]:
+            found, foreseen = [], []
+            replies = self._gateway.read([self._gateway.timed("peek", queue, "0") for queue in queues])
+            for queue, (claimable, due, _) in zip(queues, replies, strict=True):
+                if claimable:
+                    found.append(queue)
+                if due and not isinstance(self._clock, ManualClock):  # which tells by itself when it moves
+                    foreseen.append(float(due) / SECOND_MS)
+            return tuple(found), min(foreseen, default=None)
+
+        self._connections.check_open()
+        return self._waiting.wait([queue_keys(queue).wake for queue in queues], timeout, look)
+
+    def wake(self) -> None:
+        self._waiting.wake()
+
+    # Reading
+
+    def get(self, ids: Sequence[str], queue: str | None = None) -> list[StoredTask | None]:
+        self._connections.check_open()
+        return reading.get(self._gateway, ids, queue)
+
+    def find(self, where: TaskFilter, cursor: str | None = None, limit: int = 100) -> Page:
+        return listing.find(self._gateway, where, cursor, limit)
+
+    def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
+        return reading.stats(self._gateway, queues)
+
+    def queues(self) -> tuple[str, ...]:
+        return self._gateway.queues()
+
+    # Control
+
+    def cancel(self, queue: str, ids: Sequence[str]) -> list[StoredTask | None]:
+        return controlling.cancel(self._gateway, queue, ids)
+
+    def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
+        return controlling.each(self._gateway, self._operations, "requeue", queue, ids)
+
+    def delete(self, queue: str, ids: Sequence[str]) -> list[bool]:
+        return controlling.each(self._gateway, self._operations, "delete", queue, ids)
+
+    def update(self, queue: str, task_id: str, changes: TaskUpdate) -> bool:
+        return controlling.update(self._gateway, self._operations, queue, task_id, changes)
+
+    def clear(self, queue: str) -> int:
+        return controlling.clear(self._gateway, self._operations, queue)
+
+    def configure(self, queue: str, changes: dict[str, object]) -> QueueConfig:
+        return controlling.configure(self._gateway, queue, changes)
+
+    # Workers
+
+    def beat(self, worker: WorkerInfo) -> BeatReply:
+        return workers.beat(self._gateway, self._operations, worker)
+
+    def workers(self) -> list[WorkerInfo]:
+        return workers.alive(self._gateway)
+
+    def command(self, worker: str, command: Command) -> None:
+        workers.command(self._gateway, self._operations, worker, command)
+
+    # Journal
+
+    def journal(self, queue: str, after: int, limit: int, timeout: float = 0.0) -> list[JournalEntry]:
+        return reading.journal(self._gateway, self._waiting, queue, after, limit, timeout)
+
+    def journal_tail(self, queue: str) -> int:
+        return reading.journal_tail(self._gateway, queue)
+
+    # Life
+
+    def health(self) -> StorageHealth:
+        return reading.health(self._gateway)
+
+    def close(self) -> None:
+        if not self._connections.closed:
+            self._connections.close(self._waiting.wake_commands())
+
+    def _clock_moved(self) -> None:
+        if not self._connections.closed:
+            self._waiting.wake(journals=False)
