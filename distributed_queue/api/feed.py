@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -14,7 +15,6 @@ from distributed_queue.api.documents import iso
 from distributed_queue.api.follower import Follower
 from distributed_queue.api.marks import Mark, encode_marks
 from distributed_queue.api.problems import ApiProblem, retry_after
-from distributed_queue.core.committer import call_soon
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:
@@ -127,7 +127,9 @@ class Stream:
 
     def wake(self) -> None:
         """Tell the stream that there is news; from any thread."""
-        call_soon(self._loop, self._news.set)
+        # A loop that was closed has nobody left who streams.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._news.set)
 
     def end(self) -> None:
         """Let ``chunks`` end; in the loop's thread."""
