@@ -67,10 +67,7 @@ def update(gateway: Gateway, operations: Operations, queue: str, task_id: str, c
 
 def clear(gateway: Gateway, operations: Operations, queue: str) -> int:
     """See ``Storage.clear``. In steps of a bounded size; tasks that arrive meanwhile may stay."""
-    sizes = gateway.connections.run_all(
-        [*gateway.listing((queue,)), *((b"ZCARD", index) for index in queue_keys(queue).indexes.values())]
-    )
-    left = sum(sizes[-len(queue_keys(queue).indexes) :])
+    left = sum(gateway.run((queue,), [(b"ZCARD", index) for index in queue_keys(queue).indexes.values()]))
     cleared = 0
     while left > 0:
         step = min(left, _BATCH)

@@ -60,12 +60,11 @@ class Exchanging:
         first, rest = queues[:1], queues[1:]
         peeked = [queue for queue in rest if queue not in self._by_queue]
         commands = [
-            *self._gateway.listing([*others, *queues]),
             *(self._call(queue, claims=False) for queue in others),
             *(self._call(queue, claims=True) for queue in first),
             *(self._gateway.timed("peek", queue, "1") for queue in peeked),
         ]
-        replies = iter(self._gateway.connections.run_all(commands)[len(commands) - len(others + first + peeked) :])
+        replies = iter(self._gateway.run([*others, *queues], commands))
         for queue in others:
             self._take(queue, next(replies), claims=False)
         for queue in first:

@@ -42,20 +42,23 @@ class Gateway:
         keys = queue_keys(queue)
         return load_script(script).call((*keys.all, keys.operation(slot.name)), self.now(), slot.token, *args)
 
-    def listing(self, queues: Iterable[str]) -> list[Command]:
-        """What puts queues on the list of all queues, unless they are known to be there. To be sent first."""
+    def run(self, queues: Iterable[str], commands: Sequence[Command]) -> list[Any]:
+        """Run commands that may be the first to use these queues, which are put on the list of all queues before."""
         now = time.monotonic()
         listed = self._listed
         unlisted = [queue for queue in queues if listed.get(queue, now) <= now]
         if not unlisted:
-            return []
+            return self.read(commands)
+        listing = (b"SADD", QUEUES, *(queue.encode() for queue in unlisted))
+        answers = self.connections.run_all([listing, *commands])
+        # Not before it was answered: until then, no other thread may rely on it.
         for queue in unlisted:
             listed[queue] = now + _LISTED_SECONDS
-        return [(b"SADD", QUEUES, *(queue.encode() for queue in unlisted))]
+        return answers[1:]
 
     def change(self, queue: str, command: Command) -> Any:
         """Run a script that may be the first to use its queue."""
-        return self.connections.run_all([*self.listing((queue,)), command])[-1]
+        return self.run((queue,), [command])[0]
 
     def read(self, commands: Sequence[Command]) -> list[Any]:
         """Run commands that change nothing."""

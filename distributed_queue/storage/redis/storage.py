@@ -82,7 +82,7 @@ class RedisStorage(Storage):
         with self._operations.begin() as slot:
             keys.append(queue_keys(tasks[0].queue).operation(slot.name))
             call = load_script("enqueue").call(keys, self._gateway.now(), slot.token, len(by_queue), *args)
-            answer = self._connections.run_all([*self._gateway.listing(by_queue), call])[-1]
+            (answer,) = self._gateway.run(by_queue, [call])
         if isinstance(answer, list):
             nth, depth, limit = answer
             raise QueueFull(list(by_queue)[nth - 1], depth, limit)
@@ -103,14 +103,13 @@ class RedisStorage(Storage):
         by_queue: dict[str, list[int]] = {}
         for index, lease in enumerate(leases):
             by_queue.setdefault(lease.queue, []).append(index)
-        commands = self._gateway.listing(by_queue)
+        commands = []
         for queue, indexes in by_queue.items():
             args = [value for index in indexes for value in (pack_id(leases[index].id), leases[index].attempt)]
             commands.append(self._gateway.timed("extend", queue, ceil_ms(lease_seconds), *args))
         self._connections.check_open()
-        replies = self._gateway.read(commands)
         states = [LeaseState.LOST] * len(leases)
-        for indexes, reply in zip(by_queue.values(), replies[len(replies) - len(by_queue) :], strict=True):
+        for indexes, reply in zip(by_queue.values(), self._gateway.run(by_queue, commands), strict=True):
             for index, byte in zip(indexes, reply, strict=True):
                 states[index] = _LEASE_STATES[byte]
         return states
