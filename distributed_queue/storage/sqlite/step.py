@@ -82,6 +82,7 @@ class Step:
 
     def horizon(self, queue: Queue) -> Horizon:
         """The next moments of a queue."""
+        self.flush()
         return Horizon(*self.read(HORIZON, queue.key)[0])
 
     # Tasks

@@ -12,6 +12,7 @@ from distributed_queue.testing.builders import (
     Q,
     bury,
     complete,
+    of_attempt,
     release,
     request,
     retry,
@@ -176,6 +177,20 @@ class TestExchange:
     def test_a_released_task_can_be_claimed_by_the_same_exchange(self, storage: Storage, claimed: ClaimedTask) -> None:
         answer = storage.exchange([release(claimed)], request())
         assert [(task.id, task.attempt) for task in answer.claim.tasks] == [("t1", 2)]
+
+    def test_a_task_retried_or_snoozed_without_delay_can_be_claimed_by_the_same_exchange(
+        self, storage: Storage, claimed: ClaimedTask
+    ) -> None:
+        for again, attempt in ((retry(claimed), 2), (snooze(of_attempt(claimed, 2), 0), 3)):
+            answer = storage.exchange([again], request())
+            assert [(task.id, task.attempt) for task in answer.claim.tasks] == [("t1", attempt)]
+
+    def test_what_settling_leaves_is_foreseen(self, storage: Storage, claimed: ClaimedTask) -> None:
+        assert storage.exchange([snooze(claimed, 5)], request()).claim.next_due == pytest.approx(5)
+        enqueue(storage, "t2")
+        task = claim_one(storage)
+        storage.delete(Q, ["t1"])
+        assert storage.exchange([complete(task)], request()).claim.next_due is None
 
     def test_the_room_that_settling_makes_is_claimed_at_once(self, storage: Storage, claimed: ClaimedTask) -> None:
         storage.configure(Q, {"concurrency": 1})
