@@ -2,8 +2,8 @@
 
 The first trip settles in the queues that are not claimed from, settles and claims in the first one that is, and only
 looks (``peek.lua``) at the others; those where a claim would change something follow one by one, since a later queue is
-asked only for what the earlier ones did not give. Once nothing more is wanted, the rest goes in one trip again. A worker that
-finds its first queue busy, or all of them idle, needs one trip.
+asked only for what the earlier ones did not give. Once nothing more is wanted, the rest goes in one trip again. A
+worker that finds its first queue busy, or all of them idle, needs one trip.
 """
 
 from __future__ import annotations

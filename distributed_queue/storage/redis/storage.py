@@ -61,7 +61,7 @@ class RedisStorage(Storage):
 
     @classmethod
     def from_url(cls, url: str, clock: Clock | None = None) -> RedisStorage:
-        """``redis://[user:password@]host[:port][/database]``; ``rediss://`` for TLS, with the driver's ``ssl_…`` options."""
+        """``redis://[user:password@]host[:port][/database]``; ``rediss://`` for TLS, and its ``ssl_…`` options."""
         return cls(url, clock)
 
     # Work

@@ -3,11 +3,11 @@
 A queue's *marker* is the one member that ``dq:{q}:wake`` may have. Waiters block on it with ``BZPOPMIN``, so that a
 marker wakes exactly one of them. The protocol, which loses no wake-up and bounds the idle ones:
 
-* **Who sets it.** Each script that may make more claimable looks, at its end, whether a claim would give something now
-  (``outlook`` in ``scripts/include/limits.lua``), and sets the marker if so: ``enqueue``, ``requeue``, ``update``,
-  ``configure``, and ``exchange`` after it has claimed. So a waiter that was woken and took only a part has passed on the
-  rest. Where nothing can be claimed now (paused, or a limit is reached) there is no marker; whoever frees the limit, a
-  settlement or ``configure``, sets it then.
+* **Who sets it.** Each script that may make more claimable looks, at its end, whether a claim would give something
+  now (``outlook`` in ``scripts/include/limits.lua``), and sets the marker if so: ``enqueue``, ``requeue``,
+  ``update``, ``configure``, and ``exchange`` after it has claimed. So a waiter that was woken and took only a part
+  has passed on the rest. Where nothing can be claimed now (paused, or a limit is reached) there is no marker; whoever
+  frees the limit, a settlement or ``configure``, sets it then.
 * **What is due later.** A waiter looks (``peek.lua``) before it blocks, returns at once if there is work, and otherwise
   blocks no longer than until the next due time, end of a lease, or end of a rate limit. A task that brings an *earlier*
   time sets the marker, so one waiter looks again. An exchange that takes all that it asked for, and therefore will not
