@@ -83,9 +83,17 @@ class Session:
 
 
 def default_storage_url() -> str:
-    """The SQLite file in the user's data folder, which is made if need be."""
+    """The SQLite file in the user's data folder, which is made if need be. Raises ``ConfigurationError``."""
     from platformdirs import user_data_path  # noqa: PLC0415 - only where no storage is named
 
-    folder = user_data_path("distributedq", appauthor=False, ensure_exists=True)
+    from distributed_queue.errors import ConfigurationError  # noqa: PLC0415 - see the class
+
+    folder = user_data_path("distributedq", appauthor=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The data folder {folder} cannot be made: {error.strerror}. --storage-url or DQ_STORAGE_URL names another."
+        ) from error
     # A folder may have a space in its name, as those of macOS have, or a question mark.
     return f"sqlite:///{quote(str(folder / DATABASE_NAME))}"

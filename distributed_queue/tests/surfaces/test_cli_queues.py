@@ -117,6 +117,14 @@ def test_the_default_storage_is_a_file_in_the_users_data_folder(tmp_path: Path) 
     assert (home / "data" / "distributedq" / "queue.db").is_file()
 
 
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file where a folder should be")
+    answer = run(tmp_path, "tasks", "list")
+    assert answer.code == ExitCode.USAGE
+    assert str(tmp_path / "data" / "distributedq") in answer.err
+    assert "--storage-url" in answer.err
+
+
 def test_bench_measures_and_leaves_nothing_behind(dq: Dq, queue: HybridQueue) -> None:
     figures = dq("bench", "--tasks", "500", "--json").json
     assert figures["engine"] == "sqlite"
