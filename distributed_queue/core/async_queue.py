@@ -1,18 +1,15 @@
-"""The queue for asyncio programs: the same engine, with what coroutines ask for collected into batches.
-
-What coroutines submit during one turn of the event loop is handed over together to one I/O thread, which makes one
-batch of it (group commit); while it is at it, the next batch collects. Under load this is faster than a call each.
-"""
+"""The queue for asyncio programs: the same engine, with what coroutines submit collected into batches."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from distributed_queue.core.hybrid_queue import FULL_PAUSES, LONGEST_WAIT, HybridQueue, TaskPage
+from distributed_queue.core.committer import Committer, Submission, call_soon
+from distributed_queue.core.hybrid_queue import FULL_PAUSES, HybridQueue, TaskPage
 from distributed_queue.core.task import from_stored
 from distributed_queue.errors import QueueClosed, QueueFull, ResultTimeout
 
@@ -28,89 +25,41 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_BATCH = 1000
-"""Tasks enqueued in one step at most, whoever submitted them."""
+_GETTERS = 16
+"""Threads in which blocked ``get`` calls wait; more calls than that take turns."""
+_TURN_SECONDS = 1.0
+"""For how long a ``get`` blocks its thread at a time."""
 
 
-class _Submission:
-    """Tasks that one coroutine wants stored together."""
-
-    __slots__ = ("answer", "error", "future", "tasks")
-
-    def __init__(self, tasks: Sequence[Task], future: asyncio.Future[list[bool]]) -> None:
-        self.tasks = tasks
-        self.future = future
-        self.answer: list[bool] = []
-        self.error: BaseException | None = None
-
-    def resolve(self) -> None:
-        """Tell the coroutine; in the event loop's thread."""
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.answer)
-
-
-class _Committer(threading.Thread):
-    """The I/O thread: takes submissions, merges them, resolves them a batch at a time."""
+class _Taking:
+    """A ``get`` in a thread for a coroutine that may be gone when the task comes: then the task is given back."""
 
     def __init__(self, queue: HybridQueue) -> None:
-        super().__init__(name="dq-committer", daemon=True)
         self._queue = queue
-        self._inbox: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[_Submission]] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._gone = False
+        self._task: Task | None = None
 
-    def commit(self, loop: asyncio.AbstractEventLoop, submissions: list[_Submission]) -> None:
-        """Enqueue these, and resolve them in ``loop``."""
-        self._inbox.put((loop, submissions))
+    def take(self, worker_id: str | None, block: bool, timeout: float | None) -> Task | None:
+        """``HybridQueue.get``."""
+        task = self._queue.get(worker_id, block, timeout)
+        with self._lock:
+            self._task = task
+            if not self._gone:
+                return task
+        self.give_back()
+        return None
 
-    def stop(self) -> None:
-        """End after what is in the inbox."""
-        self._inbox.put(None)
+    def abandon(self) -> bool:
+        """The coroutine is gone; whether there is a task to give back already."""
+        with self._lock:
+            self._gone = True
+            return self._task is not None
 
-    def run(self) -> None:
-        """Serve until stopped."""
-        stopping = False
-        while not stopping:
-            batches = [self._inbox.get()]
-            batches += [self._inbox.get_nowait() for _ in range(self._inbox.qsize())]
-            stopping = None in batches
-            waiting = [batch for batch in batches if batch is not None]
-            self._enqueue([submission for _, submissions in waiting for submission in submissions])
-            for loop, submissions in waiting:
-                # A loop that was closed has nobody left who waits.
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(_resolve, submissions)
-
-    def _enqueue(self, submissions: list[_Submission]) -> None:
-        start = 0
-        while start < len(submissions):
-            size, end = 0, start
-            while end < len(submissions) and (end == start or size + len(submissions[end].tasks) <= _MAX_BATCH):
-                size += len(submissions[end].tasks)
-                end += 1
-            self._enqueue_together(submissions[start:end])
-            start = end
-
-    def _enqueue_together(self, submissions: list[_Submission]) -> None:
-        """One step for all; where that fails, one for each, so that nobody pays for another's mistake."""
-        try:
-            answers = iter(self._queue.enqueue([task for submission in submissions for task in submission.tasks]))
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever submitted
-            if len(submissions) == 1:
-                submissions[0].error = error
-                return
-            for submission in submissions:
-                self._enqueue_together([submission])
-            return
-        for submission in submissions:
-            submission.answer = [next(answers) for _ in submission.tasks]
-
-
-def _resolve(submissions: list[_Submission]) -> None:
-    for submission in submissions:
-        submission.resolve()
+    def give_back(self) -> None:
+        """Release the task, if there is one."""
+        if self._task is not None:
+            self._queue.release(self._task.task_id)
 
 
 class AsyncQueue:
@@ -121,9 +70,11 @@ class AsyncQueue:
 
     def __init__(self, queue: HybridQueue) -> None:
         self.queue = queue
-        self._committer = _Committer(queue)
+        self._committer = Committer(queue)
         self._committer.start()
-        self._collected: dict[asyncio.AbstractEventLoop, list[_Submission]] = {}
+        self._getters = ThreadPoolExecutor(_GETTERS, thread_name_prefix="dq-get")
+        self._lock = threading.Lock()
+        self._collected: dict[asyncio.AbstractEventLoop, list[Submission]] = {}
         self._closed = False
 
     @classmethod
@@ -135,15 +86,15 @@ class AsyncQueue:
 
     async def enqueue(self, tasks: Sequence[Task]) -> list[bool]:
         """Store all or none; for each whether it is new. Raises ``QueueFull``."""
-        if self._closed:
-            raise QueueClosed("The queue was closed.")
         loop = asyncio.get_running_loop()
-        submission = _Submission(tasks, loop.create_future())
-        collected = self._collected.get(loop)
-        if collected is None:
-            self._collected[loop] = collected = []
+        submission = Submission(tuple(tasks), loop.create_future())
+        with self._lock:
+            if self._closed:
+                raise QueueClosed("The queue was closed.")
+            collected = self._collected.setdefault(loop, [])
+            collected.append(submission)
+        if len(collected) == 1:
             loop.call_soon(self._flush, loop)
-        collected.append(submission)
         return await submission.future
 
     async def put(self, task: Task, block: bool = True, timeout: float | None = None) -> bool:
@@ -171,15 +122,14 @@ class AsyncQueue:
     # Working
 
     async def get(self, worker_id: str | None = None, block: bool = True, timeout: float | None = None) -> Task | None:
-        """See ``HybridQueue.get``."""
+        """See ``HybridQueue.get``. A task that comes for a call which was cancelled is given back."""
         loop = asyncio.get_running_loop()
         end = None if timeout is None else loop.time() + timeout
-        while True:
-            left = LONGEST_WAIT if end is None else max(0.0, end - loop.time())
-            # In slices, so that a thread is not held long for a coroutine that was cancelled.
-            task = await self.run(self.queue.get, worker_id, block, min(left, 1.0))
-            if task is not None or not block or (end is not None and loop.time() >= end):
-                return task
+        task = await self._take(None, worker_id, block=False)
+        while task is None and block and (end is None or loop.time() < end):
+            left = _TURN_SECONDS if end is None else end - loop.time()
+            task = await self._take(self._getters, worker_id, block=True, timeout=max(0.0, min(left, _TURN_SECONDS)))
+        return task
 
     async def mark_completed(self, task_id: str, worker_id: str | None = None, result: Any = None) -> bool:
         """See ``HybridQueue.mark_completed``."""
@@ -211,10 +161,14 @@ class AsyncQueue:
         arrived: asyncio.Future[StoredTask] = loop.create_future()
 
         def deliver(answer: StoredTask | BaseException) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(_settle_future, arrived, answer)
+            call_soon(loop, _settle_future, arrived, answer)
 
-        stop = await self.run(self.queue.watch, task_id, deliver)
+        watching = asyncio.ensure_future(self.run(self.queue.watch, task_id, deliver))
+        try:
+            stop = await asyncio.shield(watching)
+        except asyncio.CancelledError:
+            watching.add_done_callback(_stop_watching)
+            raise
         try:
             return from_stored(await asyncio.wait_for(arrived, timeout))
         except asyncio.TimeoutError:
@@ -305,14 +259,17 @@ class AsyncQueue:
 
     async def close(self) -> None:
         """Finish what was submitted, then close the queue. A second call does nothing."""
-        if self._closed:
-            return
-        self._closed = True
-        for loop in list(self._collected):
-            self._flush(loop)
-        self._committer.stop()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            for loop, submissions in self._collected.items():
+                self._committer.commit(loop, submissions)
+            self._collected = {}
+            self._committer.stop()
         await self.run(self._committer.join)
         await self.run(self.queue.close)
+        await self.run(self._getters.shutdown)
 
     async def __aenter__(self) -> Self:
         return self
@@ -324,9 +281,29 @@ class AsyncQueue:
 
     def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hand over what was collected during this turn."""
-        submissions = self._collected.pop(loop, None)
-        if submissions:
-            self._committer.commit(loop, submissions)
+        # Under the lock, so that nothing reaches the committer after it was told to stop.
+        with self._lock:
+            submissions = self._collected.pop(loop, None)
+            if submissions:
+                self._committer.commit(loop, submissions)
+
+    async def _take(
+        self, threads: ThreadPoolExecutor | None, worker_id: str | None, *, block: bool, timeout: float | None = None
+    ) -> Task | None:
+        loop = asyncio.get_running_loop()
+        taking = _Taking(self.queue)
+        try:
+            return await loop.run_in_executor(threads, taking.take, worker_id, block, timeout)
+        except asyncio.CancelledError:
+            if taking.abandon():
+                loop.run_in_executor(None, taking.give_back)
+            raise
+
+
+def _stop_watching(watching: asyncio.Future[Callable[[], None]]) -> None:
+    """The coroutine that began to watch is gone."""
+    if not watching.cancelled() and watching.exception() is None:
+        watching.result()()
 
 
 def _settle_future(future: asyncio.Future[StoredTask], answer: StoredTask | BaseException) -> None:
