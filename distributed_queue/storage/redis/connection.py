@@ -67,10 +67,10 @@ class Connections:
         """Run one command; see ``run_all``."""
         return self.run_all((command,))[0]
 
-    def run_all(self, commands: Sequence[Command], retry_seconds: float = RETRY_SECONDS) -> list[Any]:
+    def run_all(self, commands: Sequence[Command]) -> list[Any]:
         """Send commands in one go and return what each answered.
 
-        After trouble that may pass they are all sent again on a new connection, for ``retry_seconds``; each has to bear
+        After trouble that may pass they are all sent again on a new connection, for ``RETRY_SECONDS``; each has to bear
         that. Raises the errors of ``faults.translate``.
         """
         started = time.monotonic()
@@ -83,7 +83,7 @@ class Connections:
                 self._drop_idle()
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
                 failures += 1
-                if not is_passing(error) or time.monotonic() + pause - started >= retry_seconds:
+                if not is_passing(error) or time.monotonic() + pause - started >= RETRY_SECONDS:
                     raise translate(error, self.url) from error
             time.sleep(pause)
 
@@ -106,7 +106,7 @@ class Connections:
     def check_server(self) -> None:
         """Look whether the server can be used. Raises ``StorageUnavailable`` or ``StorageIncompatible``."""
         try:
-            info = parse_info(self.run_all([(b"INFO",)], retry_seconds=0)[0])
+            info = parse_info(self._first_answer((b"INFO",)))
         except StorageIncompatible as error:
             if error.__cause__ is not None and code_of(error.__cause__) == "NOPERM":  # type: ignore[arg-type] # from Redis
                 return  # Not permitted to look; the scripts will tell.
@@ -124,6 +124,19 @@ class Connections:
             raise StorageIncompatible(f"Redis at {self.url} is a cluster, which redis:// does not serve")
         if info.get("role", "master") != "master":
             raise StorageUnavailable(self.url, "it is a read-only replica; name its primary")
+
+    def _first_answer(self, command: Command) -> Any:
+        """What a server says that may not be one: on a connection of its own, which does not wait long."""
+        connection = self._make(CONNECT_SECONDS)
+        try:
+            (reply,) = _converse(connection, [command])
+        except (redis.RedisError, OSError) as error:
+            raise translate(error, self.url) from error
+        finally:
+            connection.disconnect()
+        if isinstance(reply, redis.ResponseError):
+            raise translate(reply, self.url) from reply
+        return reply
 
     def close(self, farewell: Sequence[Command]) -> None:
         """Send a farewell, then close what is idle now, and what is in use when it is put back."""

@@ -38,6 +38,7 @@ class Hub:
     def __init__(self, location: Location) -> None:
         self.room = WaitingRoom()
         self._location = location
+        self._pid = os.getpid()
         self._news = threading.Condition()
         self._edition = 0
         """Counts everything that may be news."""
@@ -45,17 +46,35 @@ class Hub:
         """The edition with which ``wake`` was last called."""
         self._told: dict[str, float] = {}
         """When a waiter was last told of each queue, on the monotonic clock."""
+        self._members = 0
         self._watchers = 0
-        self._polling = False
+        self._poller: threading.Thread | None = None
 
     @staticmethod
-    def of(location: Location) -> Hub:
-        """The hub of a file."""
+    def join(location: Location) -> Hub:
+        """The hub of a file, for one storage object more."""
         with _hubs_lock:
             hub = _hubs.get(location.path)
             if hub is None:
                 hub = _hubs[location.path] = Hub(location)
+            hub._members += 1
             return hub
+
+    def leave(self) -> None:
+        """One storage object less. With the last one, the poller ends."""
+        self.wake()
+        with _hubs_lock:
+            self._members -= 1
+            if self._members == 0:
+                _hubs.pop(self._location.path, None)
+        poller = self._poller
+        if self._members == 0 and poller is not None and poller is not threading.current_thread():
+            poller.join(1.0)
+
+    @property
+    def is_of_another_process(self) -> bool:
+        """Whether the process was forked since."""
+        return self._pid != os.getpid()
 
     def publish(self, news: Mapping[str, bool]) -> None:
         """Tell of a commit: queues that changed, and whether a claim may give something."""
@@ -90,9 +109,9 @@ class Hub:
         """Notice other processes' commits meanwhile."""
         with self._news:
             self._watchers += 1
-            if not self._polling:
-                self._polling = True
-                threading.Thread(target=self._poll, name="dq-sqlite-poller", daemon=True).start()
+            if self._poller is None:
+                self._poller = threading.Thread(target=self._poll, name="dq-sqlite-poller", daemon=True)
+                self._poller.start()
         try:
             yield
         finally:
@@ -105,10 +124,10 @@ class Hub:
             self._news.notify_all()
 
     def _poll(self) -> None:
-        pid, seen, untold = os.getpid(), -1, set[str]()
+        seen, untold = -1, set[str]()
         connection: apsw.Connection | None = None
         idle_since = time.monotonic()
-        while os.getpid() == pid and not self._over(idle_since):
+        while not self._over(idle_since):
             if self._watchers:
                 idle_since = time.monotonic()
             try:
@@ -139,9 +158,11 @@ class Hub:
     def _over(self, idle_since: float) -> bool:
         """Whether nobody has waited for a while; then the next one starts a new thread."""
         with self._news:
-            if not self._watchers and time.monotonic() - idle_since > _LINGER_SECONDS:
-                self._polling = False
-            return not self._polling
+            lingered = time.monotonic() - idle_since > _LINGER_SECONDS
+            if not self._watchers and (lingered or not self._members):
+                self._poller = None
+                return True
+            return False
 
 
 def _forget_hubs() -> None:

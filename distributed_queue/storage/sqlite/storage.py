@@ -66,7 +66,7 @@ class SQLiteStorage(Storage):
         self.url = location.url
         self._location = location
         self._clock = clock or SystemClock()
-        self._hub = Hub.of(location)
+        self._hub = Hub.join(location)
         self._readers = Readers(location)
         self._writer = Writer(location, self._clock, self._publish)
         self._writer.open()
@@ -207,10 +207,11 @@ class SQLiteStorage(Storage):
         )
 
     def close(self) -> None:
-        _open_storages.discard(self)
-        self._writer.close()
-        self._readers.close()
-        self._hub.wake()
+        if self in _open_storages:
+            _open_storages.discard(self)
+            self._writer.close()
+            self._readers.close()
+            self._hub.leave()
 
     # Around a fork, for which SQLite's connections have to be closed
 
@@ -221,7 +222,8 @@ class SQLiteStorage(Storage):
 
     def let_go(self) -> None:
         """Go on after ``hold``; in a child with a hub of its own."""
-        self._hub = Hub.of(self._location)
+        if self._hub.is_of_another_process:
+            self._hub = Hub.join(self._location)
         self._readers.let_go()
         self._writer.let_go()
 

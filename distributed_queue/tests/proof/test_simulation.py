@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from distributed_queue.core.clock import ManualClock
@@ -9,10 +11,13 @@ from distributed_queue.core.registry import open_storage
 from distributed_queue.testing.proof.bugs import BUGS, Bug
 from distributed_queue.testing.proof.simulation import Simulation, simulate
 
+if TYPE_CHECKING:
+    from distributed_queue.testing.proof import Report
+
 SEEDS_FOR_A_BUG = 12
 
 
-def report_of(url: str, seed: int, steps: int = 600):
+def report_of(url: str, seed: int, steps: int = 600) -> Report:
     clock = ManualClock()
     storage = open_storage(url, clock)
     try:
@@ -21,9 +26,9 @@ def report_of(url: str, seed: int, steps: int = 600):
         storage.close()
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_every_promise_is_kept_on_memory(seed: int) -> None:
-    report = report_of("memory://", seed)
+@pytest.mark.parametrize("seed", range(10))
+def test_every_promise_is_kept(seed: int, storage_url: str) -> None:
+    report = report_of(storage_url, seed)
     assert report.ok, report.violations
     assert report.tasks > 100
 

@@ -1,0 +1,101 @@
+"""Bugs of the control verbs, of retention and of the journal."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest.mock import patch
+
+from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.storage.memory import settling
+from distributed_queue.storage.memory.journal import MemoryJournal
+from distributed_queue.storage.memory.queue import MemoryQueue
+from distributed_queue.testing.proof.bugs.planting import Seedbed, replaced
+from distributed_queue.testing.proof.violations import Check
+
+BUGS = Seedbed()
+_bug = BUGS.bug
+
+
+@_bug(Check.JOURNAL_MOVE, Check.STALE_OUTCOME)
+def runs_cancelled_tasks() -> Any:
+    def ready(self: MemoryQueue, key: tuple[int, int, str]) -> bool:
+        entry = self.tasks.get(key[2])
+        return entry is not None and entry.status in (TaskStatus.PENDING, TaskStatus.CANCELLED)
+
+    return patch.object(MemoryQueue, "_is_ready", ready)
+
+
+@_bug(Check.UNFINISHED, Check.STATE)
+def loses_a_task_whose_priority_changes() -> Any:
+    def make(original: Any) -> Any:
+        def update(queue: MemoryQueue, entry: Any, changes: Any) -> bool:
+            with patch.object(MemoryQueue, "index_ready", lambda _self, _entry: None):
+                return bool(original(queue, entry, changes))
+
+        return update
+
+    return replaced(settling, "update", make)
+
+
+@_bug(Check.CRASH_LIMIT)
+def keeps_the_crashes_of_a_requeued_task() -> Any:
+    def make(original: Any) -> Any:
+        def requeue(queue: MemoryQueue, entry: Any, now_ms: int) -> bool:
+            crashes = entry.crashes
+            done = bool(original(queue, entry, now_ms))
+            entry.crashes = max(crashes, 2)
+            return done
+
+        return requeue
+
+    return replaced(settling, "requeue", make)
+
+
+@_bug(Check.LOST, Check.STATE)
+def trims_tasks_that_are_not_old() -> Any:
+    def make(original: Any) -> Any:
+        def finish(self: MemoryQueue, entry: Any, status: TaskStatus, now_ms: int) -> None:
+            original(self, entry, status, now_ms)
+            if self._sequence % 7 == 0:
+                self.forget(entry)
+
+        return finish
+
+    return replaced(MemoryQueue, "finish", make)
+
+
+@_bug(Check.JOURNAL_MOVE, Check.STATE, Check.LOST)
+def leaves_steps_out_of_the_journal() -> Any:
+    def make(original: Any) -> Any:
+        def append(self: MemoryJournal, at: float, changes: Any, config: Any) -> None:
+            if len(changes) != 1:
+                original(self, at, changes, config)
+
+        return append
+
+    return replaced(MemoryJournal, "append", make)
+
+
+@_bug(Check.JOURNAL_GAP)
+def skips_a_position() -> Any:
+    def make(original: Any) -> Any:
+        def append(self: MemoryJournal, at: float, changes: Any, config: Any) -> None:
+            self.tail += self.tail % 11 == 0
+            original(self, at, changes, config)
+
+        return append
+
+    return replaced(MemoryJournal, "append", make)
+
+
+@_bug(Check.STORED_TWICE, Check.JOURNAL_MOVE, Check.LEASE_OVERLAP, Check.SECOND_OUTCOME, Check.STALE_OUTCOME)
+def journals_a_step_twice() -> Any:
+    def make(original: Any) -> Any:
+        def append(self: MemoryJournal, at: float, changes: Any, config: Any) -> None:
+            original(self, at, changes, config)
+            if self.tail % 17 == 0:
+                original(self, at, changes, config)
+
+        return append
+
+    return replaced(MemoryJournal, "append", make)
