@@ -82,11 +82,15 @@ end
 
 -- Store the tasks of one queue, and wake a waiter if that is news: work now, or an earlier time to come back at.
 local function store(first, last, flags)
-  local _, _, before = outlook()
   each_run(first, last, function(at, total) store_run(at, total, flags) end)
-  flush_moves()
-  local claimable, _, soonest = outlook()
-  if change_count > 0 and (claimable or soonest and (not before or soonest < before)) then wake() end
+  if puts[READY] and is_open() then
+    wake()
+  elseif change_count > 0 then
+    local _, _, before = outlook()  -- of what was there: what was stored is not in its index yet
+    flush_moves()
+    local claimable, _, soonest = outlook()
+    if claimable or soonest and (not before or soonest < before) then wake() end
+  end
   finish_step()
 end
 

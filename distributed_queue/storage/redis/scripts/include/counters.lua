@@ -5,7 +5,8 @@ local BUCKET_BOUNDS_MS = {
 local MAX_TYPES = 200
 local tally = {}      -- task type -> what -> how many
 local tallied = {}    -- the task types in the order in which they came, for the limit on their number
-local bucket_names = {}
+local histograms = {wait = {}, duration = {}}  -- task type -> bucket or 'ms' -> how many
+local bucket, bucket_above, bucket_upto = 0, -1, -1
 
 local function count(what, task_type, by)
   local whats = tally[task_type]
@@ -17,29 +18,28 @@ local function count(what, task_type, by)
   whats[what] = (whats[what] or 0) + (by or 1)
 end
 
-local function bucket_name(what, milliseconds)
-  local bucket = 1
-  while bucket <= #BUCKET_BOUNDS_MS and milliseconds > BUCKET_BOUNDS_MS[bucket] do
+-- The bucket of a duration. Those of one step tend to fall into the same one.
+local function bucket_of(milliseconds)
+  if milliseconds > bucket_above and milliseconds <= bucket_upto then return bucket end
+  bucket, bucket_above, bucket_upto = 0, -1, BUCKET_BOUNDS_MS[1]
+  while milliseconds > bucket_upto do
     bucket = bucket + 1
+    bucket_above, bucket_upto = bucket_upto, BUCKET_BOUNDS_MS[bucket + 1] or math.huge
   end
-  local names = bucket_names[what]
-  if not names then
-    names = {}
-    bucket_names[what] = names
-  end
-  local name = names[bucket]
-  if not name then
-    name = what .. '.' .. (bucket - 1)
-    names[bucket] = name
-  end
-  return name
+  return bucket
 end
 
--- Add a duration to a histogram.
+-- Add a duration to a histogram, 'wait' or 'duration'.
 local function observe(what, task_type, milliseconds)
   if milliseconds < 0 then milliseconds = 0 end
-  count(bucket_name(what, milliseconds), task_type)
-  count(what .. '.ms', task_type, milliseconds)
+  local histogram = histograms[what][task_type]
+  if not histogram then
+    histogram = {ms = 0}
+    histograms[what][task_type] = histogram
+  end
+  local index = bucket_of(milliseconds)
+  histogram[index] = (histogram[index] or 0) + 1
+  histogram.ms = histogram.ms + milliseconds
 end
 
 -- The type under which a task is counted: no client can make the set of names grow without bounds.
@@ -50,7 +50,19 @@ local function counted_type(task_type)
   return task_type
 end
 
+local function count_histograms()
+  for what, by_type in pairs(histograms) do
+    for task_type, histogram in pairs(by_type) do
+      for index, by in pairs(histogram) do
+        count(what .. '.' .. index, task_type, by)
+      end
+    end
+    histograms[what] = {}
+  end
+end
+
 local function save_counters()
+  count_histograms()
   for _, task_type in ipairs(tallied) do
     local suffix = '|' .. counted_type(task_type)
     for what, by in pairs(tally[task_type]) do

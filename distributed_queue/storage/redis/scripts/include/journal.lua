@@ -11,22 +11,14 @@ local PAUSED, RESUMED, CONFIGURED = '\147\016\196', '\147\017\196', '\147\018\19
 local ENTRY_BYTES = 48  -- what the stream takes for an entry beside its blob, about
 local TRIMMED_AT_ONCE = 100
 
-local pieces, piece_count, change_count = {}, 0, 0
+local changes, change_count = {}, 0
 
 -- Note a change. A detail comes packed; events with one begin with \148.
 local function record(event, id, attempt, packed_detail)
-  local n = piece_count
-  pieces[n + 1] = event
-  pieces[n + 2] = #id == 16 and '\016' or string.char(#id)
-  pieces[n + 3] = id
-  pieces[n + 4] = attempt < 128 and string.char(attempt) or cmsgpack.pack(attempt)
-  n = n + 4
-  if packed_detail then
-    n = n + 1
-    pieces[n] = packed_detail
-  end
-  piece_count = n
+  local length = #id == 16 and '\016' or string.char(#id)
+  local number = attempt == 1 and '\001' or attempt < 128 and string.char(attempt) or cmsgpack.pack(attempt)
   change_count = change_count + 1
+  changes[change_count] = event .. length .. id .. number .. (packed_detail or '')
 end
 
 local function array_head(count)
@@ -55,11 +47,11 @@ end
 
 -- Append what was noted.
 local function publish()
-  local changes, text = change_count, table.concat(pieces, '', 1, piece_count)
-  change_count, piece_count = 0, 0
-  if changes == 0 or meta.journal == '0' then return end
+  local count, text = change_count, table.concat(changes, '', 1, change_count)
+  change_count = 0
+  if count == 0 or meta.journal == '0' then return end
   local position = setting('position', 0) + 1
-  local blob = '\146' .. cmsgpack.pack(now) .. array_head(changes) .. text
+  local blob = '\146' .. cmsgpack.pack(now) .. array_head(count) .. text
   redis.call('XADD', JOURNAL, string.format('%.0f-0', position), 'e', blob)
   set_meta('position', position)
   if not meta.journal_since then set_meta('journal_since', now) end

@@ -82,21 +82,42 @@ local function settle(id, attempt, outcome, delay, result, failure, reason)
   return false
 end
 
--- Apply the `total` settlements that begin at ARGV[at]. Each is: id, attempt, outcome * 8 + which of the optional values
--- follow (1 result, 2 error, 4 reason), the delay in ms for RETRY and SNOOZE, then those values.
--- Returns a text with a 1 for each that counted and a 0 for others.
+-- Complete a task that runs for the first time, which is what most settlements do, and needs to know little of it.
+-- Where it is anything else: false, and nothing done.
+local function complete_first(id, result)
+  local task = redis.call('HMGET', TASK .. id, 's', 'a', 't', 'g')
+  if task[1] ~= 'processing' or task[2] ~= '1' then return false end
+  observe('duration', task[3], now - tonumber(task[4]))
+  remove(LEASES, id)
+  complete(id, {[TYPE] = task[3], [ATTEMPT] = 1}, result)
+  return true
+end
+
+-- Apply the settlement that begins at ARGV[at]: whether it counted, and where the next one begins. It is: id, attempt,
+-- outcome * 8 + which of the optional values follow (1 result, 2 error, 4 reason), the delay in ms for RETRY and SNOOZE,
+-- then those values.
+local function settle_next(at)
+  local id, attempt, code = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  at = at + 3
+  if attempt == '1' then
+    if code == '0' and complete_first(id) then return true, at end
+    if code == '1' and complete_first(id, ARGV[at]) then return true, at + 1 end
+  end
+  local outcome, given = math.floor(tonumber(code) / 8), tonumber(code) % 8
+  local delay, result, failure, reason = 0, nil, nil, 'failed'
+  if outcome == RETRY or outcome == SNOOZE then delay, at = tonumber(ARGV[at]), at + 1 end
+  if given % 2 == 1 then result, at = ARGV[at], at + 1 end
+  if given % 4 >= 2 then failure, at = ARGV[at], at + 1 end
+  if given >= 4 then reason, at = ARGV[at], at + 1 end
+  return settle(id, tonumber(attempt), outcome, delay, result, failure, reason), at
+end
+
+-- Apply the `total` settlements that begin at ARGV[at]. Returns a text with a 1 for each that counted and a 0 for others.
 local function settle_all(total, at)
-  local counted = {}
+  local counted, applied = {}, nil
   for i = 1, total do
-    local id, attempt, code = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-    local outcome, given = math.floor(code / 8), code % 8
-    local delay, result, failure, reason = 0, nil, nil, 'failed'
-    at = at + 3
-    if outcome == RETRY or outcome == SNOOZE then delay, at = tonumber(ARGV[at]), at + 1 end
-    if given % 2 == 1 then result, at = ARGV[at], at + 1 end
-    if given % 4 >= 2 then failure, at = ARGV[at], at + 1 end
-    if given >= 4 then reason, at = ARGV[at], at + 1 end
-    counted[i] = settle(id, attempt, outcome, delay, result, failure, reason) and '1' or '0'
+    applied, at = settle_next(at)
+    counted[i] = applied and '1' or '0'
   end
   flush_moves()
   return table.concat(counted)

@@ -27,8 +27,12 @@ end
 
 -- Open a lease on a task that was taken out of READY.
 local function start(id, order, fields, worker, deadline)
-  local attempt = (tonumber(fields.a) or 0) + 1
-  redis.call('HSET', TASK .. id, 's', 'processing', 'a', attempt, 'o', order, 'g', NOW, 'w', worker)
+  local attempt, digits = 1, '1'
+  if fields.a then
+    attempt = tonumber(fields.a) + 1
+    digits = attempt
+  end
+  redis.call('HSET', TASK .. id, 's', 'processing', 'a', digits, 'o', order, 'g', NOW, 'w', worker)
   if fields.h then redis.call('HDEL', TASK .. id, 'h') end
   if fields.x then remove(EXPIRY, id) end
   put(LEASES, deadline, id)
@@ -50,7 +54,7 @@ local function take(wanted, worker, deadline, claims)
     local popped = redis.call('ZPOPMIN', READY, allowed - taken)
     if #popped == 0 then break end
     for i = 1, #popped, 2 do
-      local id, order = popped[i], order_text(tonumber(popped[i + 1]))
+      local id, order = popped[i], whole_text(popped[i + 1])
       local fields = read_fields(id)
       if is_late(fields) then
         remove(EXPIRY, id)

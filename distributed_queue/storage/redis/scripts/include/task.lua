@@ -35,6 +35,11 @@ local function order_text(order)
   return string.format('%.0f', order)
 end
 
+-- A score that is a whole number, as the server tells it: some versions write a round one with an exponent.
+local function whole_text(score)
+  return string.find(score, 'e', 1, true) and order_text(tonumber(score)) or score
+end
+
 -- Take a task out of the index of its state; what is ready keeps its order in its hash from then on.
 local function leave(id, task)
   local state = task[STATE]
