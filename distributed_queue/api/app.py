@@ -95,6 +95,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         services.begin_shutdown()
         sampler.cancel()
+        await services.queue.detach()
 
 
 async def _sample(services: Services) -> None:

@@ -71,7 +71,6 @@ class AsyncQueue:
     def __init__(self, queue: HybridQueue) -> None:
         self.queue = queue
         self._committer = Committer(queue)
-        self._committer.start()
         self._getters = ThreadPoolExecutor(_GETTERS, thread_name_prefix="dq-get")
         self._lock = threading.Lock()
         self._collected: dict[asyncio.AbstractEventLoop, list[Submission]] = {}
@@ -259,17 +258,26 @@ class AsyncQueue:
 
     async def close(self) -> None:
         """Finish what was submitted, then close the queue. A second call does nothing."""
+        if await self._finish():
+            await self.run(self.queue.close)
+            await self.run(self._getters.shutdown)
+
+    async def detach(self) -> None:
+        """Finish what was submitted and end this object's threads; the queue that it was made of goes on."""
+        if await self._finish():
+            self._getters.shutdown(wait=False)
+
+    async def _finish(self) -> bool:
+        """Take no more submissions, and see through those that are there; False if that was done before."""
         with self._lock:
             if self._closed:
-                return
+                return False
             self._closed = True
             for loop, submissions in self._collected.items():
                 self._committer.commit(loop, submissions)
             self._collected = {}
-            self._committer.stop()
-        await self.run(self._committer.join)
-        await self.run(self.queue.close)
-        await self.run(self._getters.shutdown)
+        await self.run(self._committer.stop)
+        return True
 
     async def __aenter__(self) -> Self:
         return self

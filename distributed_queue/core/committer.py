@@ -45,24 +45,28 @@ class Submission:
             self.future.set_result(self.answer)
 
 
-class Committer(threading.Thread):
-    """The I/O thread: takes submissions, merges them, resolves them a batch at a time."""
+class Committer:
+    """Merges submissions and resolves them a batch at a time, in one I/O thread that the first of them starts."""
 
     def __init__(self, queue: HybridQueue) -> None:
-        super().__init__(name="dq-committer", daemon=True)
         self._queue = queue
+        self._thread: threading.Thread | None = None
         self._inbox: SimpleQueue[tuple[asyncio.AbstractEventLoop, list[Submission]] | None] = SimpleQueue()
 
     def commit(self, loop: asyncio.AbstractEventLoop, submissions: list[Submission]) -> None:
-        """Enqueue these, and resolve them in ``loop``."""
+        """Enqueue these, and resolve them in ``loop``. Called by one thread at a time."""
         self._inbox.put((loop, submissions))
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="dq-committer", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
-        """End after what is in the inbox."""
-        self._inbox.put(None)
+        """End after what is in the inbox, and wait for it."""
+        if self._thread is not None:
+            self._inbox.put(None)
+            self._thread.join()
 
-    def run(self) -> None:
-        """Serve until stopped."""
+    def _serve(self) -> None:
         stopping = False
         while not stopping:
             batches = [self._inbox.get()]
