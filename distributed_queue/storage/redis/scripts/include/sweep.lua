@@ -42,36 +42,23 @@ local function expire_waiting()
   flush_moves()
 end
 
--- The tasks that are due, in the order of (due, id): two sorted lists made one.
-local function due_tasks()
-  local due = {}
+-- Let what is due be claimed, in the order of (due, id).
+local function promote()
+  local lists = {}
   for _, index in ipairs({SCHEDULED, RETRYING}) do
     local soonest = head(index)
     if soonest and soonest <= now then
-      local flat = redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'WITHSCORES', 'LIMIT', 0, SWEEP_LIMIT)
-      for i = 1, #flat, 2 do
-        due[#due + 1] = {flat[i], tonumber(flat[i + 1]), index}
-      end
+      local range = {'-inf', NOW, 'WITHSCORES', 'LIMIT', 0, SWEEP_LIMIT}
+      add_list(lists, index, redis.call('ZRANGEBYSCORE', index, unpack(range)))
     end
   end
-  table.sort(due, function(one, other)
-    if one[2] ~= other[2] then return one[2] < other[2] end
-    return precedes(one[1], other[1])
-  end)
-  return due
-end
-
--- Let what is due be claimed.
-local function promote()
-  local due = due_tasks()
-  for i = 1, math.min(#due, SWEEP_LIMIT) do
-    local id, since, index = unpack(due[i])
+  visit_merged(lists, SWEEP_LIMIT, function(id, since, index)
     local task = load_task(id)
     remove(index, id)
     if task[EXPIRES] then remove(EXPIRY, id) end
     record(DUE, id, task[ATTEMPT])
-    make_ready(id, task, string.format('%.0f', since), false)
-  end
+    make_ready(id, task, whole_text(since), false)
+  end)
   flush_moves()
 end
 
