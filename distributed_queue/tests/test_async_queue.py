@@ -255,6 +255,7 @@ class TestLife:
             assert again.size() == 20
 
     async def test_a_closed_queue_says_so(self, storage_url: str) -> None:
+        before = set(threading.enumerate())
         queue = AsyncQueue.from_url(storage_url)
         blocked = asyncio.ensure_future(queue.get(timeout=LIMIT))
         await asyncio.sleep(0.02)
@@ -266,7 +267,7 @@ class TestLife:
             await blocked
         with pytest.raises(QueueClosed):
             await queue.size()
-        assert not [thread for thread in threading.enumerate() if thread.name.startswith("dq-")]
+        assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("dq-")]
 
     async def test_the_other_verbs_are_there(self, queue: AsyncQueue) -> None:
         tasks = await put_some(queue, 3)

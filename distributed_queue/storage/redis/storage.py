@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.clock import Clock, ManualClock, ceil_ms
@@ -26,7 +27,7 @@ from distributed_queue.core.storage import (
     TaskUpdate,
     WorkerInfo,
 )
-from distributed_queue.errors import QueueFull
+from distributed_queue.errors import QueueClosed, QueueFull, StorageError
 from distributed_queue.storage.redis import controlling, listing, reading, workers
 from distributed_queue.storage.redis.codec import SECOND_MS, enqueue_args, flags, pack_id
 from distributed_queue.storage.redis.connection import Connections
@@ -129,7 +130,9 @@ class RedisStorage(Storage):
         return self._waiting.wait([queue_keys(queue).wake for queue in queues], timeout, look)
 
     def wake(self) -> None:
-        self._waiting.wake()
+        # A server that is away has ended the waits by itself, and so has close().
+        with suppress(StorageError, QueueClosed):
+            self._waiting.wake()
 
     # Reading
 

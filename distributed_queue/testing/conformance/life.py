@@ -59,6 +59,10 @@ class TestLife:
     def test_every_verb_works_on_an_empty_storage(self, storage: Storage, verb: Callable[[Storage], object]) -> None:
         verb(storage)
 
+    def test_waking_a_closed_storage_is_no_error(self, realtime_storage: Storage) -> None:
+        realtime_storage.close()
+        realtime_storage.wake()
+
     @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
     def test_no_verb_works_after_close(self, storage: Storage, verb: Callable[[Storage], object]) -> None:
         storage.close()
