@@ -150,7 +150,7 @@ class Storage(ABC):
 
     @abstractmethod
     def wake(self) -> None:
-        """Make this process's calls of ``wait`` and of a waiting ``journal`` return soon. Never raises, closed or not."""
+        """Make this process's calls of ``wait`` and a waiting ``journal`` return soon. Never raises, closed or not."""
 
     # Reading
 
