@@ -79,6 +79,16 @@ class TestPause:
         assert [status(storage, task_id) for task_id in ("lost", "due")] == [TaskStatus.PENDING] * 2
         assert status(storage, "old") is TaskStatus.EXPIRED
 
+    def test_a_task_becomes_due_also_where_another_queue_is_asked_first(
+        self, storage: Storage, clock: ManualClock
+    ) -> None:
+        enqueue(storage, "other", queue="first")
+        enqueue(storage, "due", delay=10)
+        storage.pause(Q)
+        clock.advance(10)
+        assert claim_ids(storage, "first", Q, limit=1) == ["other"]
+        assert status(storage, "due") is TaskStatus.PENDING
+
     def test_nothing_is_foreseen_for_tasks_that_cannot_be_claimed(self, storage: Storage) -> None:
         enqueue(storage, "t1")
         enqueue(storage, "t2", delay=5)

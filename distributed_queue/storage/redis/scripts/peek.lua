@@ -9,7 +9,8 @@ open_queue(1)
 local claimable, foreseen = outlook()
 local untidy = false
 if ARGV[2] == '1' then
-  local expires = head(EXPIRY)
-  untidy = expires and expires <= now or overdue_count() > 0
+  local expires, due = head(EXPIRY), least(head(SCHEDULED), head(RETRYING))
+  -- A due task counts also where the queue is paused: it becomes ready all the same.
+  untidy = expires and expires <= now or due and due <= now or overdue_count() > 0
 end
 return {claimable and 1 or 0, foreseen and string.format('%.17g', foreseen) or '', untidy and 1 or 0}
