@@ -119,11 +119,11 @@ class Writer:
         except BaseException as error:
             with suppress(apsw.Error):
                 connection.execute("ROLLBACK")
-            if not isinstance(error, apsw.Error):
-                raise
-            if shared:
+            if isinstance(error, apsw.Error) and shared:
                 return False
-            _decide_rest(tickets, self._translate(error))
+            if not isinstance(error, Exception):
+                raise
+            _decide_rest(tickets, self._translate(error) if isinstance(error, apsw.Error) else error)
             return True
         for ticket, outcome in zip(tickets, outcomes, strict=True):
             ticket.settle(outcome.result, outcome.error)
