@@ -52,6 +52,9 @@ class Hub:
         self._members = 0
         self._watchers = 0
         self._poller: threading.Thread | None = None
+        self._gate = threading.Lock()
+        """Held by whoever uses the poller's connection."""
+        self._connection: apsw.Connection | None = None
 
     @staticmethod
     def join(location: Location) -> Hub:
@@ -78,6 +81,15 @@ class Hub:
     def is_of_another_process(self) -> bool:
         """Whether the process was forked since."""
         return self._pid != os.getpid()
+
+    def hold(self) -> None:
+        """Close the poller's connection and open none until ``let_go``: a fork is about to happen."""
+        self._gate.acquire()
+        self._drop()
+
+    def let_go(self) -> None:
+        """Undo ``hold``."""
+        self._gate.release()
 
     def publish(self, news: Mapping[str, bool]) -> None:
         """Tell of a commit: queues that changed, and whether a claim may give something."""
@@ -128,18 +140,11 @@ class Hub:
 
     def _poll(self) -> None:
         seen, untold = -1, set[str]()
-        connection: apsw.Connection | None = None
         idle_since = news_at = time.monotonic()
         while not self._over(idle_since):
             if self._watchers:
                 idle_since = time.monotonic()
-            try:
-                connection = connection or open_reader(self._location)
-                version = connection.execute("PRAGMA data_version").get
-            except apsw.Error:
-                # Whoever reads or writes meets the same, and says so.
-                connection = None
-                version = seen
+            version = self._data_version(seen)
             if version != seen:
                 seen = version
                 news_at = time.monotonic()
@@ -148,6 +153,22 @@ class Hub:
             untold -= self._tell(untold)
             quiet = not untold and time.monotonic() - news_at > _QUIET_AFTER_SECONDS
             time.sleep(_QUIET_POLL_SECONDS if quiet else _POLL_SECONDS)
+        with self._gate:
+            self._drop()
+
+    def _data_version(self, seen: int) -> int:
+        """What changes with every commit of another connection; as ``seen`` where the file cannot be asked."""
+        with self._gate:
+            try:
+                self._connection = self._connection or open_reader(self._location)
+                return int(self._connection.execute("PRAGMA data_version").get)
+            except apsw.Error:
+                # Whoever reads or writes meets the same, and says so.
+                self._drop()
+                return seen
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
@@ -170,11 +191,23 @@ class Hub:
             return False
 
 
+def _hold_hubs() -> None:
+    """No connection of SQLite's may be open at a fork: the child would believe to have its locks."""
+    _hubs_lock.acquire()
+    for hub in _hubs.values():
+        hub.hold()
+
+
+def _let_hubs_go() -> None:
+    for hub in _hubs.values():
+        hub.let_go()
+    _hubs_lock.release()
+
+
 def _forget_hubs() -> None:
     """In a forked child nobody waits, and no thread polls."""
-    global _hubs_lock  # noqa: PLW0603 - it may have been held at the fork
-    _hubs_lock = threading.Lock()
     _hubs.clear()
+    _hubs_lock.release()
 
 
-os.register_at_fork(after_in_child=_forget_hubs)
+os.register_at_fork(before=_hold_hubs, after_in_parent=_let_hubs_go, after_in_child=_forget_hubs)

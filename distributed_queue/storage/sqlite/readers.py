@@ -26,16 +26,17 @@ class Readers:
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._lock = threading.Lock()
+        self._lock = threading.Condition(threading.Lock())
+        self._lent = 0
         self._idle: list[apsw.Connection] = []
         self._closed = False
 
     @contextmanager
     def connection(self) -> Iterator[apsw.Connection]:
         """A connection to use and give back. SQLite's errors are translated."""
-        connection: apsw.Connection | None = None
+        connection = self._take()
         try:
-            connection = self._take()
+            connection = connection or open_reader(self._location)
             yield connection
         except apsw.Error as error:
             system_error = 0
@@ -45,8 +46,7 @@ class Readers:
                 connection = None
             raise faults.translate(error, self._location, system_error) from error
         finally:
-            if connection is not None:
-                self._give_back(connection)
+            self._give_back(connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[_Snapshot]:
@@ -70,8 +70,9 @@ class Readers:
             self._drop()
 
     def hold(self) -> None:
-        """Close what is idle and lend nothing until ``let_go``: a fork is about to happen."""
+        """Wait for what is lent, close all, and lend nothing until ``let_go``: a fork is about to happen."""
         self._lock.acquire()
+        self._lock.wait_for(lambda: not self._lent)
         self._drop()
 
     def let_go(self) -> None:
@@ -83,20 +84,23 @@ class Readers:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> apsw.Connection:
+    def _take(self) -> apsw.Connection | None:
+        """Lend an idle connection, or leave to open one where there is none."""
         with self._lock:
             if self._closed:
                 raise QueueClosed("The storage was closed.")
-            if self._idle:
-                return self._idle.pop()
-        return open_reader(self._location)
+            self._lent += 1
+            return self._idle.pop() if self._idle else None
 
-    def _give_back(self, connection: apsw.Connection) -> None:
+    def _give_back(self, connection: apsw.Connection | None) -> None:
         with self._lock:
-            if not self._closed and len(self._idle) < _KEPT:
+            if connection is not None and not self._closed and len(self._idle) < _KEPT:
                 self._idle.append(connection)
-                return
-        connection.close()
+                connection = None
+            if connection is not None:
+                connection.close()
+            self._lent -= 1
+            self._lock.notify_all()
 
 
 class _Snapshot:

@@ -222,10 +222,11 @@ class SQLiteStorage(Storage):
 
     def let_go(self) -> None:
         """Go on after ``hold``; in a child with a hub of its own."""
-        if self._hub.is_of_another_process:
+        in_child = self._hub.is_of_another_process
+        if in_child:
             self._hub = Hub.join(self._location)
         self._readers.let_go()
-        self._writer.let_go()
+        self._writer.let_go(in_child=in_child)
 
     def _publish(self, news: Mapping[str, bool]) -> None:
         self._hub.publish(news)

@@ -67,8 +67,10 @@ class Writer:
         self._gate.acquire()
         self._drop()
 
-    def let_go(self) -> None:
-        """Undo ``hold``."""
+    def let_go(self, *, in_child: bool) -> None:
+        """Undo ``hold``. A child starts afresh: the threads that were about to write stayed with its parent."""
+        if in_child:
+            self._groups = GroupCommit(self._execute)
         self._gate.release()
 
     def _drop(self) -> None:
