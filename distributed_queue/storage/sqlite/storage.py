@@ -66,10 +66,10 @@ class SQLiteStorage(Storage):
         self.url = location.url
         self._location = location
         self._clock = clock or SystemClock()
-        self._hub = Hub.join(location)
         self._readers = Readers(location)
         self._writer = Writer(location, self._clock, self._publish)
         self._writer.open()
+        self._hub = Hub.join(location)  # last: a file that is refused has no members
         _open_storages.add(self)
         if isinstance(self._clock, ManualClock):
             self._clock.on_advance(self._clock_moved)
