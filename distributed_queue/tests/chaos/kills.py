@@ -4,6 +4,7 @@ As a program, for runs of any size::
 
     python -m distributed_queue.tests.chaos.kills --engine redis --tasks 20000 --workers 3 --kills 20
     python -m distributed_queue.tests.chaos.kills --engine redis --tasks 20000 --workers 3 --restarts 10
+    python -m distributed_queue.tests.chaos.kills --engine redis --tasks 3000 --restarts 2 --appendfsync off
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from distributed_queue.testing.proof.records import Fault, Journalled, Settings
 from distributed_queue.testing.servers import RedisServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from distributed_queue.core.storage import Storage
     from distributed_queue.testing.proof import Report
 
@@ -134,21 +137,25 @@ class Run:
 
     def _wait_for_progress(self, queue: HybridQueue, share: float) -> None:
         """Until this share of the tasks is completed: so the faults are spread over the run, however fast it is."""
+        self._wait_until(lambda: self._count(queue, TaskStatus.COMPLETED) >= share * self._plan.tasks)
+
+    def _drain(self, queue: HybridQueue) -> None:
+        """Until nothing is left to do: what was lost would be waited for in vain."""
+        self._wait_until(lambda: queue.size() + self._count(queue, TaskStatus.PROCESSING) == 0)
+
+    def _wait_until(self, reached: Callable[[], bool]) -> None:
         end = time.monotonic() + _LIMIT_SECONDS
         while time.monotonic() < end:
             try:
-                if self._completed(queue) >= share * self._plan.tasks:
+                if reached():
                     return
             except StorageUnavailable:
                 pass
             time.sleep(0.02)
-        raise AssertionError(f"no progress to {share:.0%} within {_LIMIT_SECONDS:g} s")
+        raise AssertionError(f"it came to a standstill: nothing was reached within {_LIMIT_SECONDS:g} s")
 
-    def _completed(self, queue: HybridQueue) -> int:
-        return sum(stats.counts[TaskStatus.COMPLETED] for stats in queue.queue_stats("default"))
-
-    def _drain(self, queue: HybridQueue) -> None:
-        self._wait_for_progress(queue, 1.0)
+    def _count(self, queue: HybridQueue, status: TaskStatus) -> int:
+        return sum(stats.counts[status] for stats in queue.queue_stats("default"))
 
     def _stop_workers(self) -> None:
         for process in self._processes.values():
@@ -173,8 +180,10 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--kills", type=int, default=0)
-    parser.add_argument("--restarts", type=int, default=0, help="of Redis, with AOF everysec")
-    parser.add_argument("--no-aof", action="store_true", help="a control: restarts lose what was acknowledged")
+    parser.add_argument("--restarts", type=int, default=0, help="of Redis, by SIGKILL")
+    parser.add_argument(
+        "--appendfsync", choices=("always", "everysec", "off"), default="always", help="off: no AOF, which loses tasks"
+    )
     parser.add_argument("--lease", type=float, default=2.0)
     parser.add_argument("--work", type=float, default=0.03, help="seconds that a handler takes")
     parser.add_argument("--seed", type=int, default=0)
@@ -185,8 +194,8 @@ def main() -> int:
         url = f"sqlite:///{folder}/queue.db"
         if arguments.engine == "redis":
             (folder / "redis").mkdir()
-            aof = "no" if arguments.no_aof else "yes"
-            server = stack.enter_context(RedisServer(folder / "redis", appendonly=aof, appendfsync="everysec"))
+            aof, sync = ("no", "no") if arguments.appendfsync == "off" else ("yes", arguments.appendfsync)
+            server = stack.enter_context(RedisServer(folder / "redis", appendonly=aof, appendfsync=sync))
             url = server.url
         plan = Plan(
             url=url,

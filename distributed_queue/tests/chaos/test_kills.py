@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from distributed_queue.testing.proof.violations import Check
 from distributed_queue.testing.servers import RedisServer
 from distributed_queue.tests.chaos.kills import Plan, Run
 
@@ -18,8 +19,9 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture
 def durable_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that has everything on the disk before it answers; with everysec it may put writes off for 2 s."""
     (tmp_path / "redis").mkdir()
-    with RedisServer(tmp_path / "redis", appendonly="yes", appendfsync="everysec") as server:
+    with RedisServer(tmp_path / "redis", appendonly="yes", appendfsync="always") as server:
         yield server
 
 
@@ -42,3 +44,11 @@ def test_a_killed_redis_loses_nothing_acknowledged(durable_redis: RedisServer, t
     result = Run(plan).run()
     assert result.report.ok, result.report.violations
     assert (result.report.completed, len(result.resumed)) == (1500, 3)
+
+
+def test_the_loss_of_a_redis_without_aof_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "redis").mkdir()
+    with RedisServer(tmp_path / "redis") as server:
+        plan = Plan(server.url, tmp_path, tasks=800, workers=1, kills=0, restarts=1, work_seconds=0.01, server=server)
+        report = Run(plan).run().report
+    assert report.counts.get(Check.LOST), report.violations
