@@ -17,7 +17,6 @@ end
 local answered = recall()
 if answered then return answered end
 open_queue(1)
-write_even_if_full()
 local flags = {}
 for i = 3, #ARGV do
   flags[#flags + 1] = delete(ARGV[i]) and '1' or '0'
