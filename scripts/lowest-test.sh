@@ -17,5 +17,6 @@ echo "Installing the lowest versions"
 
 cp pyproject.toml "$place"
 cd "$place"
-"$python" -m pytest -q -n auto -p no:cacheprovider -c pyproject.toml --pyargs \
+# The benchmarks are not part of the package.
+"$python" -m pytest -q -n auto -p no:cacheprovider -c pyproject.toml --ignore-glob="*/test_benchmarks.py" --pyargs \
     distributed_queue.tests.unit distributed_queue.tests.conformance distributed_queue.tests.surfaces

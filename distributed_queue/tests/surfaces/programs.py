@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from distributed_queue.cli.main import main
@@ -16,7 +17,6 @@ from distributed_queue.tests.steps import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
     from types import TracebackType
 
     import pytest
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LIMIT = 30.0
 """Seconds after which what a test waits for counts as lost. Reached in failing tests only."""
 COMMAND = (sys.executable, "-m", "distributed_queue")
+_ROOT = Path(__file__).resolve().parents[3]
 _OURS = ("DQ_", "API_KEY", "REDIS_URL", "NO_COLOR", "FORCE_COLOR")
 
 HOLDING = '''
@@ -64,9 +65,13 @@ class Dq(Protocol):
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
-    """This environment without settings of ours, and with its data in ``home``."""
+    """This environment without settings of ours, and with its data in ``home``.
+
+    Programs find the package that is tested, even where it is not installed.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    return {**kept, "HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PYTHONUNBUFFERED": "1", **more}
+    ours = {"HOME": str(home), "XDG_DATA_HOME": str(home / "data"), "PYTHONPATH": str(_ROOT), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **ours, **more}
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> Answer:
