@@ -119,7 +119,7 @@ class HybridQueue:
         self._configured: set[str] = set()
         self._known: tuple[str, ...] = ()
         """Queues that exist, as last seen; looked up again when they give nothing."""
-        self._use_listeners: list[Callable[[], None]] = []
+        self._news_listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._closed = False
         if url is None:
@@ -363,10 +363,13 @@ class HybridQueue:
         self._check_open()
         return sum(self.storage.clear(name) for name in ([queue] if queue else self.storage.queues()))
 
-    def on_queue_used(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call ``listener`` when this object uses a queue for the first time; returns a function that ends it."""
-        self._use_listeners.append(listener)
-        return lambda: self._use_listeners.remove(listener)
+    def on_news(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call ``listener`` when this object uses a queue for the first time, or has told a worker something.
+
+        So the workers of this process need not wait for their next beat. Returns a function that ends it.
+        """
+        self._news_listeners.append(listener)
+        return lambda: self._news_listeners.remove(listener)
 
     def close(self) -> None:
         """Give back what ``get`` took and was not settled, and release everything. A second call does nothing."""
@@ -407,8 +410,9 @@ class HybridQueue:
         """Create a queue in the storage with the settings that this object was given."""
         self.storage.configure(queue, self._settings)
         self._configured.add(queue)
-        for listener in list(self._use_listeners):
-            listener()
+        self._tell_news()
+        # Whoever waits in ``get`` looks for queues again.
+        self.storage.wake()
 
     def _look_for_queues(self) -> tuple[str, ...]:
         self._known = self.storage.queues()
@@ -428,6 +432,11 @@ class HybridQueue:
     def _tell_worker(self, stored: StoredTask) -> None:
         if stored.worker_id is not None:
             self.storage.command(stored.worker_id, Command(action="cancel", queue=stored.queue, task_id=stored.id))
+            self._tell_news()
+
+    def _tell_news(self) -> None:
+        for listener in list(self._news_listeners):
+            listener()
 
     def _each_dead(self, ids: Iterable[str] | None, queue: str | None, verb: Any) -> int:
         self._check_open()

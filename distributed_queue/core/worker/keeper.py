@@ -90,7 +90,7 @@ class Keeper(threading.Thread):
             self._changed.set()
 
     def hurry(self) -> None:
-        """Beat now: there may be a new queue."""
+        """Beat now: there may be a new queue, or a command."""
         self._beat_at = 0.0
         self._changed.set()
 
@@ -104,7 +104,10 @@ class Keeper(threading.Thread):
         reply = self._storage.beat(self._describe())
         self._queues_seen(reply.queues)
         for command in reply.commands:
-            self._obey(command)
+            try:
+                self._obey(command)
+            except DistributedQueueError as error:
+                logger.warning("cannot %s: %s", command.action, error)
 
     def run(self) -> None:
         """Tick until stopped."""
@@ -172,10 +175,10 @@ class Keeper(threading.Thread):
             if state is LeaseState.CANCEL:
                 self._tell(attempt, TaskCancelled, now)
 
-    def cancel(self, task_id: str) -> None:
+    def cancel(self, queue: str | None, task_id: str) -> None:
         """Tell the handler of a task to stop."""
         for attempt in self._book.all():
-            if attempt.claimed.id == task_id:
+            if attempt.claimed.id == task_id and queue in (None, attempt.claimed.queue):
                 self._tell(attempt, TaskCancelled, time.monotonic())
 
     def _tell(self, attempt: Attempt, reason: type[HandlerError], now: float) -> None:

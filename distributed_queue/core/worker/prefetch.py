@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 HORIZON_SECONDS = 0.05
 """Tasks held in advance are at most this much work."""
+LONGEST_HOLD_SECONDS = 0.2
+"""A task held in advance that has not begun by then is given back: the tasks turned out longer than those before."""
 MAX_PREFETCH = 512
 _WEIGHT = 0.2
 
@@ -31,6 +33,10 @@ class Pace:
         """Note how long a batch of handlers took, each."""
         before = mean_seconds if self.handler_seconds is None else self.handler_seconds
         self.handler_seconds = before + _WEIGHT * (mean_seconds - before)
+
+    def observe_stall(self) -> None:
+        """Note that tasks held in advance had to be given back: no more of that until handlers are short again."""
+        self.handler_seconds = max(self.handler_seconds or 0.0, LONGEST_HOLD_SECONDS)
 
     def prefetch(self) -> int:
         """None at all unless handlers are so short that the round trip dominates; then a bounded time's worth."""

@@ -6,12 +6,13 @@ import logging
 import random
 import threading
 import time
+from collections import deque
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.storage import ClaimRequest, Outcome
-from distributed_queue.core.worker.attempt import Attempt
-from distributed_queue.core.worker.prefetch import Pace
+from distributed_queue.core.worker.attempt import Attempt, State
+from distributed_queue.core.worker.prefetch import LONGEST_HOLD_SECONDS, Pace
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class Pump(threading.Thread):
         self._turn = 0
         self._mailbox: SimpleQueue[Attempt | tuple[str, ...] | None] = SimpleQueue()
         self._unreported: list[Attempt] = []
+        self._in_advance: deque[tuple[float, list[Attempt]]] = deque()
+        """Claims beyond what could begin at once, and until when they may wait, on the monotonic clock."""
         self._hot: set[str] = set()
         self._claim_at = 0.0
         """When to claim again without news, on the monotonic clock."""
@@ -120,6 +123,8 @@ class Pump(threading.Thread):
             self._collect()
             if self.draining:
                 self._withdraw()
+            elif self._in_advance:
+                self._give_back_overdue()
             if self._unreported or self._wants_claim():
                 self._exchange()
 
@@ -153,9 +158,26 @@ class Pump(threading.Thread):
 
     def _withdraw(self) -> None:
         """Give back what has not begun."""
+        self._in_advance.clear()
         self._unreported += [attempt for attempt in self._book.all() if attempt.withdraw()]
 
+    def _give_back_overdue(self) -> None:
+        """Give back what was claimed in advance and could not begin: other workers may have room."""
+        now = time.monotonic()
+        while self._in_advance and now >= self._in_advance[0][0]:
+            _, attempts = self._in_advance.popleft()
+            overdue = [attempt for attempt in attempts if attempt.state is State.WAITING and attempt.withdraw()]
+            if overdue:
+                self.pace.observe_stall()
+                self._unreported += overdue
+
     def _idle_seconds(self) -> float:
+        seconds = self._seconds_to_act()
+        if self._in_advance:
+            return max(0.0, min(seconds, self._in_advance[0][0] - time.monotonic()))
+        return seconds
+
+    def _seconds_to_act(self) -> float:
         now = time.monotonic()
         if self._unreported:
             wake_at = self._retry_at
@@ -277,7 +299,12 @@ class Pump(threading.Thread):
             lease_end = started + request.lease_seconds
             attempts = [Attempt(claimed, lease_end) for claimed in claim.tasks]
             self._book.add(attempts)
-            self._start_attempts(attempts)
+            if len(self._book) > self.max_workers:
+                self._in_advance.append((self.claimed_at + LONGEST_HOLD_SECONDS, attempts))
+            if self.draining:
+                self._withdraw()
+            else:
+                self._start_attempts(attempts)
         if len(claim.tasks) >= request.limit > 0 or claim.next_due == 0.0:
             self._claim_at = 0.0
             return

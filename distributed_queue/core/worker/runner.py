@@ -54,22 +54,31 @@ class Runner:
             return False
 
     def run(self, attempt: Attempt) -> None:
-        """Run a ``def`` handler here."""
-        if not attempt.begin():
-            return
+        """Run a ``def`` handler here.
+
+        From ``begin`` to ``end`` an interruption may be raised at any bytecode. So none of this module's own work is
+        done there: raised inside of ``threading.Event.set``, say, it would leave a lock taken for ever.
+        """
         handler: Handler | None = None
+        data: Any = None
         result: Any = None
         error: BaseException | None = None
         try:
-            try:
-                handler, data = self._prepare(attempt)
-                token = running_attempt.set(attempt)
+            handler, data = self._prepare(attempt)
+        except Exception as unprepared:  # noqa: BLE001 - it is the attempt's outcome
+            error = unprepared
+        try:
+            if not attempt.begin():
+                return
+            if handler is not None:
                 try:
-                    result = handler.function(data)
-                finally:
-                    running_attempt.reset(token)
-            except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
-                error = raised
+                    token = running_attempt.set(attempt)
+                    try:
+                        result = handler.function(data)
+                    finally:
+                        running_attempt.reset(token)
+                except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
+                    error = raised
             counts = attempt.end()
         except BaseException as late:  # noqa: BLE001 - an interruption that struck while the handler was returning
             error = late

@@ -197,7 +197,7 @@ class _Parts:
         self.stopping = False
         self.deadline = float("inf")
         """When what still runs is given back, on the monotonic clock."""
-        self._ignore_new_queues: Callable[[], None] = lambda: None
+        self._ignore_news: Callable[[], None] = lambda: None
         self._worker = worker
         self._storage = storage
         self._identity = identity(name, worker.worker_id)
@@ -236,14 +236,14 @@ class _Parts:
     def start(self) -> None:
         """Register, then start the threads."""
         self.keeper.beat()
-        self._ignore_new_queues = self._worker.queue.on_queue_used(self.keeper.hurry)
+        self._ignore_news = self._worker.queue.on_news(self.keeper.hurry)
         self.listener.start()
         self.keeper.start()
         self.pump.start()
 
     def stop(self) -> None:
         """Drain; then give back what is left, and end the threads."""
-        self._ignore_new_queues()
+        self._ignore_news()
         self.pump.draining = True
         self.listener.disarm()
         self.pump.nudge()
@@ -317,7 +317,7 @@ class _Parts:
         elif command.action == "stop":
             self._worker.stop(wait=False)
         elif command.action == "cancel" and command.task_id is not None:
-            self.keeper.cancel(command.task_id)
+            self.keeper.cancel(command.queue, command.task_id)
 
     def _say_goodbye(self) -> None:
         try:

@@ -142,8 +142,12 @@ class TestWaiting:
         monkeypatch.setattr(queue.storage, "get", failing_here)
         with pytest.raises(StorageUnavailable):
             queue.wait_result(task.task_id, LIMIT)
-        queue.storage.wake()
-        eventually(lambda: not watchers())
+
+        def nobody_watches() -> bool:
+            queue.storage.wake()
+            return not watchers()
+
+        eventually(nobody_watches)
 
     def test_a_callback_that_fails_spares_the_others(self, queue: HybridQueue) -> None:
         first, second = put(queue), put(queue)
