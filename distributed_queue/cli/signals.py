@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from queue import Empty, SimpleQueue
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+_SLICE_SECONDS = 0.25
+"""How late a signal is noticed that comes at an unlucky moment."""
 _ECHO_SECONDS = 0.5
 """``timeout``, ``uv run`` and others pass on a signal that the process group has got already; it counts once."""
 
@@ -40,10 +43,16 @@ class StopSignals:
 
     def wait(self, timeout: float | None = None) -> int | None:
         """The number of the next signal; None when the time is over, or when ``notify`` was called."""
-        try:
-            return self._news.get(timeout=timeout)
-        except Empty:
-            return None
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            left = end - time.monotonic()
+            try:
+                # In slices: a signal that comes just before the main thread blocks does not wake it, and its handler
+                # runs only when the call is over.
+                return self._news.get(timeout=max(0.0, min(left, _SLICE_SECONDS)))
+            except Empty:
+                if left <= _SLICE_SECONDS:
+                    return None
 
     def notify(self) -> None:
         """End one ``wait``: from another thread, something else happened."""
