@@ -107,6 +107,9 @@ class Storage(ABC):
 
     url: str
     """Where the tasks are, without a password."""
+    exchanges_at_once: int = 1
+    """How many exchanges a busy worker has under way. Two where the storage works in a process of its own: it works on
+    one while the worker's handlers run what the other brought. Elsewhere, two would only get in each other's way."""
 
     # Work
 

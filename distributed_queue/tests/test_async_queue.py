@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from distributed_queue.core.storage import NewTask
 
+MOMENT = 0.02
+"""Seconds that calls get to be under way. What the tests say holds also where they are not."""
+
 
 @pytest.fixture
 async def queue(storage_url: str) -> AsyncIterator[AsyncQueue]:
@@ -144,7 +147,7 @@ class TestTaking:
 
     async def test_a_blocked_get_is_woken_by_a_put(self, queue: AsyncQueue) -> None:
         blocked = asyncio.ensure_future(queue.get(timeout=LIMIT))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(MOMENT)
         (task,) = await put_some(queue, 1)
         got = await blocked
         assert got is not None
@@ -152,7 +155,7 @@ class TestTaking:
 
     async def test_a_task_that_comes_after_its_get_was_cancelled_is_given_back(self, queue: AsyncQueue) -> None:
         blocked = asyncio.ensure_future(queue.get(timeout=LIMIT))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(MOMENT)
         blocked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await blocked
@@ -183,7 +186,7 @@ class TestTaking:
         (task,) = await put_some(queue, 1)
         await take_one(queue)
         blocked = [asyncio.ensure_future(queue.get(timeout=LIMIT)) for _ in range(64)]
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(MOMENT)
         begin = time.monotonic()
         assert await queue.mark_completed(task.task_id) is True
         assert await queue.get(block=False) is None
@@ -258,7 +261,7 @@ class TestLife:
         before = set(threading.enumerate())
         queue = AsyncQueue.from_url(storage_url)
         blocked = asyncio.ensure_future(queue.get(timeout=LIMIT))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(MOMENT)
         await queue.close()
         await queue.close()
         with pytest.raises(QueueClosed):

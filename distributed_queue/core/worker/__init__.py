@@ -8,7 +8,8 @@
     storage ◄──extend, beat── keeper     leases, time limits, commands
     storage ◄──wait────────── listener   news of work → mailbox
 
-``attempt`` is what they hand to each other; ``book`` knows all of them.
+``attempt`` is what they hand to each other; ``book`` knows all of them. Under load, couriers carry the pump's
+exchanges.
 """
 
 from distributed_queue.core.worker.config import WorkerConfig

@@ -10,6 +10,8 @@ LONGEST_HOLD_SECONDS = 0.2
 """A task held in advance that has not begun by then is given back: the tasks turned out longer than those before."""
 MAX_PREFETCH = 512
 _WEIGHT = 0.2
+_SHORTEST_SECONDS = 0.001
+"""A rate is taken over at least this long: answers of two exchanges may come at the same time."""
 
 
 @dataclass
@@ -21,13 +23,19 @@ class Pace:
     exchange_seconds: float = 0.0
     """How long an exchange takes."""
     settled_per_second: float = 0.0
+    _settled: int = 0
+    """Attempts that are not in the rate yet, and how long they took."""
+    _elapsed: float = 0.0
 
     def observe_exchange(self, seconds: float, settled: int, since_last: float) -> None:
         """Note an exchange, and how many attempts it settled in the time since the one before."""
         self.exchange_seconds += _WEIGHT * (seconds - self.exchange_seconds)
-        if settled:
-            rate = settled / max(since_last, 1e-6)
+        self._elapsed = self._elapsed + since_last if self._settled else since_last
+        self._settled += settled
+        if self._settled and self._elapsed >= _SHORTEST_SECONDS:
+            rate = self._settled / self._elapsed
             self.settled_per_second += _WEIGHT * (rate - self.settled_per_second)
+            self._settled, self._elapsed = 0, 0.0
 
     def observe_handlers(self, mean_seconds: float) -> None:
         """Note how long a batch of handlers took, each."""

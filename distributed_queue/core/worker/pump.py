@@ -1,4 +1,4 @@
-"""The worker's conversation with the storage: one thread, one exchange at a time."""
+"""The worker's conversation with the storage: one thread that decides, one exchange at a time or, under load, two."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.core.storage import ClaimRequest, Outcome
 from distributed_queue.core.worker.attempt import Attempt, State
+from distributed_queue.core.worker.courier import Couriers, Errand
 from distributed_queue.core.worker.prefetch import LONGEST_HOLD_SECONDS, Pace
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
@@ -33,6 +34,8 @@ _MANY_QUEUES_PAUSE = 1.0
 """With more of them, all are asked this often, in seconds, and those with news at once."""
 _GIVE_UP_SECONDS = 5.0
 """How long a stopping worker tries to report outcomes to a storage that does not answer."""
+_BULK = 64
+"""Tasks to report or to claim for which a second exchange under way is worth its cost."""
 _COMPLETE = Outcome.COMPLETE
 _FAILED = frozenset({Outcome.RETRY, Outcome.BURY})
 
@@ -66,7 +69,9 @@ class Pump(threading.Thread):
         self._in_order = queues is not None
         self._queues = queues or ()
         self._turn = 0
-        self._mailbox: SimpleQueue[Attempt | tuple[str, ...] | None] = SimpleQueue()
+        self._mailbox: SimpleQueue[Attempt | Errand | tuple[str, ...] | None] = SimpleQueue()
+        self._couriers = Couriers(name, storage, self._mailbox.put)
+        self._under_way: list[Errand] = []
         self._unreported: list[Attempt] = []
         self._in_advance: deque[tuple[float, list[Attempt]]] = deque()
         """Claims beyond what could begin at once, and until when they may wait, on the monotonic clock."""
@@ -127,14 +132,16 @@ class Pump(threading.Thread):
                 self._give_back_overdue()
             if self._unreported or self._wants_claim():
                 self._exchange()
+        self._couriers.close()
 
     def _over(self) -> bool:
         if self._finishing_at is None:
             return False
-        if self._unreported and time.monotonic() > self._finishing_at + _GIVE_UP_SECONDS:
-            logger.error("%d outcomes could not be reported; their tasks run again", len(self._unreported))
+        unreported = len(self._unreported) + sum(len(errand.reported) for errand in self._under_way)
+        if unreported and time.monotonic() > self._finishing_at + _GIVE_UP_SECONDS:
+            logger.error("%d outcomes could not be reported; their tasks run again", unreported)
             return True
-        return not self._unreported and self._mailbox.empty()
+        return not unreported and not self._under_way and self._mailbox.empty()
 
     def _collect(self) -> None:
         """Wait until there is something to do, then take all that is in the mailbox."""
@@ -146,6 +153,9 @@ class Pump(threading.Thread):
         while True:
             if isinstance(message, Attempt):
                 self._unreported.append(message)
+            elif isinstance(message, Errand):
+                self._under_way.remove(message)
+                self._conclude(message)
             elif message is None:
                 self._claim_at = 0.0
             else:
@@ -179,6 +189,8 @@ class Pump(threading.Thread):
 
     def _seconds_to_act(self) -> float:
         now = time.monotonic()
+        if not self._may_send():
+            return _LONGEST_IDLE_SECONDS if self._finishing_at is None else _GIVE_UP_SECONDS
         if self._unreported:
             wake_at = self._retry_at
         elif self.paused or self.draining or not self._queues or self._room() <= 0:
@@ -187,9 +199,28 @@ class Pump(threading.Thread):
             wake_at = max(self._claim_at, self._retry_at)
         return min(_LONGEST_IDLE_SECONDS, max(0.0, wake_at - now))
 
+    def _prefetch(self) -> int:
+        return self.pace.prefetch() if self._may_prefetch() else 0
+
+    def _is_hurried(self) -> bool:
+        """Whether exchanges are to overlap."""
+        return self._storage.exchanges_at_once > 1 and self._prefetch() >= _BULK
+
     def _room(self) -> int:
-        prefetch = self.pace.prefetch() if self._may_prefetch() else 0
-        return self.max_workers + prefetch - len(self._book)
+        """How many more tasks may be claimed."""
+        held = len(self._book)
+        for errand in self._under_way:
+            held += errand.asked - len(errand.reported)
+        return self.max_workers + self._prefetch() - held
+
+    def _may_send(self) -> bool:
+        """Whether an exchange may begin: one if none is under way, a second if it is worth it."""
+        if not self._under_way:
+            return True
+        if len(self._under_way) >= self._storage.exchanges_at_once:
+            return False
+        backlog = time.monotonic() >= self._claim_at
+        return len(self._unreported) >= _BULK or (backlog and self._room() >= _BULK)
 
     def _wants_claim(self) -> bool:
         if self.paused or self.draining or not self._queues or time.monotonic() < self._retry_at:
@@ -198,41 +229,50 @@ class Pump(threading.Thread):
         return bool(self._hot) or (self._room() > 0 and time.monotonic() >= self._claim_at)
 
     def _exchange(self) -> None:
-        started = time.monotonic()
         if self._closed:
             self._drop_unreported()
             return
-        if started < self._retry_at and self._finishing_at is None:
+        if not self._may_send() or (time.monotonic() < self._retry_at and self._finishing_at is None):
             return
         reported, settlements = self._split()
         request = self._request(len(reported))
         if not settlements and request is None:
             return
-        try:
-            answer = self._storage.exchange(settlements, request)
-        except QueueClosed:
-            self._closed = self.draining = True
-            self._withdraw()
-            self._drop_unreported()
-            return
-        except DistributedQueueError as error:
-            self._back_off(error)
-            return
-        except Exception:
-            logger.exception("the worker's exchange with the storage failed")
-            self._back_off(None)
+        self._unreported = []
+        errand = Errand(reported, settlements, request, time.monotonic())
+        if self._under_way or self._is_hurried():
+            self._under_way.append(errand)
+            self._couriers.send(errand)
+        else:
+            errand.run(self._storage)
+            self._conclude(errand)
+
+    def _conclude(self, errand: Errand) -> None:
+        """Do what follows from an exchange."""
+        if errand.answer is None:
+            self._unreported = errand.reported + self._unreported
+            self._fail(errand.error)
             return
         if self._backoff:
             logger.warning("the storage at %s is back", self._storage.url)
             self._backoff = 0.0
-        self._observe(started, reported)
-        if reported:
-            self._unreported = []
-            self._book.discard(reported)
-        if request is not None:
-            self._take(request, answer, started)
+        self._observe(errand)
+        self._book.discard(errand.reported)
+        if errand.request is not None:
+            self._take(errand.request, errand.answer, errand.started)
         # Last, so that slots do not wait for it.
-        self._account(reported, settlements, answer.settled)
+        self._account(errand, errand.answer.settled)
+
+    def _fail(self, error: Exception | None) -> None:
+        if isinstance(error, QueueClosed):
+            self._closed = self.draining = True
+            self._withdraw()
+            self._drop_unreported()
+        elif isinstance(error, DistributedQueueError):
+            self._back_off(error)
+        else:
+            logger.error("the worker's exchange with the storage failed", exc_info=error)
+            self._back_off(None)
 
     def _split(self) -> tuple[list[Attempt], list[Settlement]]:
         """The attempts to report with their settlements; those with nothing to report are struck out at once."""
@@ -251,6 +291,9 @@ class Pump(threading.Thread):
         room = self._room() + settling
         if room <= 0 and not self._hot:
             return None
+        if self._is_hurried():
+            # About half of what the worker may hold, so that the handlers have the other half meanwhile.
+            room = min(room, self.max_workers + self._prefetch() // 2)
         return ClaimRequest(self._asked(), self._worker_id, max(0, room), self._lease_seconds)
 
     def _asked(self) -> tuple[str, ...]:
@@ -269,15 +312,15 @@ class Pump(threading.Thread):
         self.lost += len(self._unreported)
         self._unreported = []
 
-    def _observe(self, started: float, reported: Sequence[Attempt]) -> None:
+    def _observe(self, errand: Errand) -> None:
         now = time.monotonic()
-        self.pace.observe_exchange(now - started, len(reported), now - self._last_exchange)
+        self.pace.observe_exchange(now - errand.started, len(errand.reported), now - self._last_exchange)
         self._last_exchange = now
 
-    def _account(self, reported: list[Attempt], settlements: list[Settlement], settled: list[bool]) -> None:
-        if not reported:
+    def _account(self, errand: Errand, settled: list[bool]) -> None:
+        if not errand.reported:
             return
-        for settlement, counted in zip(settlements, settled, strict=True):
+        for settlement, counted in zip(errand.settlements, settled, strict=True):
             if not counted:
                 self.lost += 1
                 logger.warning(
@@ -289,7 +332,7 @@ class Pump(threading.Thread):
                 self.completed += 1
             elif settlement.outcome in _FAILED:
                 self.failed += 1
-        self.pace.observe_handlers(sum(attempt.seconds for attempt in reported) / len(reported))
+        self.pace.observe_handlers(sum(attempt.seconds for attempt in errand.reported) / len(errand.reported))
 
     def _take(self, request: ClaimRequest, answer: Exchange, started: float) -> None:
         self.claimed_at = time.monotonic()

@@ -1,13 +1,13 @@
 """How the values of the port look in Redis.
 
 A task id that is a UUID in its canonical form, and whose first byte is below 0x20 (every UUIDv7 until the year 3084),
-is its 16 raw bytes inside Redis; any other id is its text. Since no id's text begins with a control character, what is
-inside tells which of the two it is.
+is its 16 raw bytes inside Redis; any other id is its text with a ``#`` in front. So the first byte tells which of the
+two it is, and neither looks like the name of another key.
 """
 
 from __future__ import annotations
 
-from binascii import Error as HexError
+import re
 from binascii import unhexlify
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +16,7 @@ import msgspec
 
 from distributed_queue.core.clock import ceil_ms
 from distributed_queue.core.lifecycle import Event, TaskStatus
+from distributed_queue.core.payload import DEFAULT_TYPE
 from distributed_queue.core.storage import (
     Change,
     ClaimedTask,
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
     Arg: TypeAlias = bytes | str | int
     """What a command's argument may be."""
 
-_UUID_LENGTH = 36
+_is_packable = re.compile(r"[01][0-9a-f]{7}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_TEXT_MARK = b"#"
 _FIRST_TEXT_BYTE = 0x20
 _ORDER_BITS = 43
+_DEFAULT_TYPE = DEFAULT_TYPE.encode()
 SECOND_MS = 1000
 
 OUTCOMES = (Outcome.COMPLETE, Outcome.RETRY, Outcome.BURY, Outcome.RELEASE, Outcome.SNOOZE, Outcome.CANCEL)
@@ -76,24 +79,17 @@ EVENTS = tuple(
 
 def pack_id(task_id: str) -> bytes:
     """An id as it is inside Redis."""
-    if len(task_id) == _UUID_LENGTH and task_id[8:24:5] == "----" and task_id[0] in "01":
-        digits = task_id.replace("-", "")
-        if task_id.islower() or digits.isdigit():
-            try:
-                raw = unhexlify(digits)
-            except (HexError, ValueError):
-                return task_id.encode()
-            if len(raw) == 16:  # noqa: PLR2004 - the bytes of a UUID
-                return raw
-    return task_id.encode()
+    if _is_packable(task_id):
+        return unhexlify(task_id.replace("-", ""))
+    return _TEXT_MARK + task_id.encode()
 
 
 def unpack_id(inside: bytes) -> str:
-    """An id from what is inside Redis."""
+    """An id from what is inside Redis; an empty one stays empty."""
     if inside and inside[0] < _FIRST_TEXT_BYTE:
         digits = inside.hex()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-    return inside.decode()
+    return inside[1:].decode()
 
 
 # What scripts are given
@@ -172,7 +168,7 @@ def stored_task(queue: str, task_id: str, described: Described | Sequence[Any]) 
     return StoredTask(
         queue=queue,
         id=task_id,
-        type=fields[b"t"].decode(),
+        type=get(b"t", _DEFAULT_TYPE).decode(),
         status=status,
         priority=int(float(order)) >> _ORDER_BITS,
         body=fields[b"b"],

@@ -80,10 +80,12 @@ class Connections:
             try:
                 return self._attempt(commands)
             except (redis.RedisError, OSError) as error:
-                self._drop_idle()
+                passing = is_passing(error)
+                if passing:
+                    self._drop_idle()
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
                 failures += 1
-                if not is_passing(error) or time.monotonic() + pause - started >= RETRY_SECONDS:
+                if not passing or time.monotonic() + pause - started >= RETRY_SECONDS:
                     raise translate(error, self.url) from error
             time.sleep(pause)
 

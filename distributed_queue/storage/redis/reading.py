@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import QueueStats, StorageHealth
-from distributed_queue.errors import InvalidQueueName
+from distributed_queue.errors import InvalidQueueName, StorageIncompatible
 from distributed_queue.storage.redis.codec import SECOND_MS, config_of, journal_entry, pack_id, stored_task
 from distributed_queue.storage.redis.connection import parse_info
 from distributed_queue.storage.redis.keys import INDEXES, queue_keys
@@ -106,7 +106,10 @@ def health(gateway: Gateway) -> StorageHealth:
 def _durability(info: dict[str, str], gateway: Gateway) -> str:
     if info.get("aof_enabled") != "1":
         return "Tasks survive the death of any client; the server may lose what came after its last snapshot (no AOF)."
-    fsync = dict(zip(*[iter(gateway.connections.run((b"CONFIG", b"GET", b"appendfsync")))] * 2, strict=True))
-    if fsync.get(b"appendfsync") == b"always":
+    try:
+        _, fsync = gateway.connections.run((b"CONFIG", b"GET", b"appendfsync"))
+    except StorageIncompatible:  # the user may not ask
+        return "Tasks survive a crash of the server (AOF); appendfsync, which this user may not read, decides the rest."
+    if fsync == b"always":
         return "Tasks survive a crash of the server and a power cut (AOF, fsync always)."
-    return "Tasks survive a crash of the server; a power cut may cost the last second or two (AOF, fsync everysec)."
+    return f"Tasks survive a crash of the server; a power cut may cost the last seconds (AOF, fsync {fsync.decode()})."

@@ -49,6 +49,8 @@ _LEASE_STATES = {0x30: LeaseState.LOST, 0x31: LeaseState.HELD, 0x32: LeaseState.
 class RedisStorage(Storage):
     """A client of a Redis server, 6.2 or later."""
 
+    exchanges_at_once = 2
+
     def __init__(self, url: str, clock: Clock | None = None) -> None:
         self._connections = Connections(url)
         self._connections.check_server()

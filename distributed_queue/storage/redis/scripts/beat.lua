@@ -28,9 +28,10 @@ end
 
 local answered = recall()
 if answered then return answered end
+-- First what needs no memory: then the rest is not refused where memory is full.
+local taken = take_commands()
 redis.call('HSET', INFOS, WORKER, INFO)
 redis.call('ZADD', BEATS, NOW, WORKER)
 forget_silent()
-local taken = take_commands()
 if #taken > 0 then remember(taken) end
 return taken

@@ -19,6 +19,7 @@ local function cancel(id)
 end
 
 open_queue(1)
+write_even_if_full()
 for i = 2, #ARGV do
   cancel(ARGV[i])
 end

@@ -20,6 +20,7 @@ end
 local answered = recall()
 if answered then return answered end
 open_queue(1)
+write_even_if_full()
 local LIMIT = tonumber(ARGV[3])
 local cleared = 0
 for _, index in ipairs({READY, SCHEDULED, RETRYING, LEASES, DEAD, COMPLETED, CANCELLED, EXPIRED}) do

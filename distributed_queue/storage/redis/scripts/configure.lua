@@ -6,6 +6,7 @@
 -- include: time, queue, journal, counters, moves, limits, step
 
 open_queue(1)
+write_even_if_full()
 for i = 2, #ARGV, 3 do
   if (meta[ARGV[i]] or '') ~= ARGV[i + 1] then return 0 end
 end

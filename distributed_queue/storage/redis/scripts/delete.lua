@@ -17,6 +17,7 @@ end
 local answered = recall()
 if answered then return answered end
 open_queue(1)
+write_even_if_full()
 local flags = {}
 for i = 3, #ARGV do
   flags[#flags + 1] = delete(ARGV[i]) and '1' or '0'

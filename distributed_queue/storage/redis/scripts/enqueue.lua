@@ -45,6 +45,14 @@ local function due_time(execute_after, delay)
   return due > now and due or nil
 end
 
+local function write_new(key, task_type)
+  if task_type == DEFAULT_TYPE then
+    redis.call('HSET', key, 'c', NOW)
+  else
+    redis.call('HSET', key, 't', task_type, 'c', NOW)
+  end
+end
+
 -- Store the tasks of one run.
 local function store_run(at, total, flags)
   local task_type, priority, expires = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 5]
@@ -60,7 +68,7 @@ local function store_run(at, total, flags)
     else
       flags[#flags + 1] = '1'
       stored = stored + 1
-      redis.call('HSET', key, 't', task_type, 'c', NOW)
+      write_new(key, task_type)
       record(ENQUEUED, id, 0)
       if expires ~= '' then
         redis.call('HSET', key, 'x', expires)

@@ -33,6 +33,7 @@ local function remember_exchange(counted, claims)
 end
 
 open_queue(1)
+write_even_if_full()
 local earlier = recall()
 local claims = {}
 local counted = earlier and not AGAIN and earlier[1] or settle_all(SETTLEMENTS, 8)

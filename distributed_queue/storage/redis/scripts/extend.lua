@@ -6,6 +6,7 @@
 -- include: time, queue, journal, counters, moves, task, step
 
 open_queue(1)
+write_even_if_full()
 local deadline = string.format('%.0f', later + tonumber(ARGV[2]))
 local states = {}
 for i = 3, #ARGV, 2 do

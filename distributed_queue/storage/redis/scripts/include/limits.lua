@@ -1,5 +1,5 @@
 -- What pause, concurrency and rate let through, and when to ask again: core/limits.py in Lua.
-local RELAY_MS = 5000  -- waiting.SLICE_SECONDS: how long a waiter sleeps before it looks for itself
+local RELAY_MS = 5000  -- connection.BLOCK_SECONDS: how long a waiter sleeps before it looks for itself
 
 -- Whether whatever is ready may be claimed.
 local function is_open()

@@ -20,6 +20,12 @@ local function open_queue(nth)
   end
 end
 
+-- Let this step write although memory is full. Redis refuses a script's first write if it may need more memory than there
+-- is, and none after it; so what makes room, or is about to, begins with a write that needs no memory.
+local function write_even_if_full()
+  redis.call('ZREM', WAKE, '')
+end
+
 local function setting(name, default)
   return tonumber(meta[name]) or default
 end

@@ -87,9 +87,10 @@ end
 local function complete_first(id, result)
   local task = redis.call('HMGET', TASK .. id, 's', 'a', 't', 'g')
   if task[1] ~= 'processing' or task[2] ~= '1' then return false end
-  observe('duration', task[3], now - tonumber(task[4]))
+  local task_type = task[3] or DEFAULT_TYPE
+  observe('duration', task_type, now - tonumber(task[4]))
   remove(LEASES, id)
-  complete(id, {[TYPE] = task[3], [ATTEMPT] = 1}, result)
+  complete(id, {[TYPE] = task_type, [ATTEMPT] = 1}, result)
   return true
 end
 

@@ -22,6 +22,7 @@ local function read_fields(id)
   for i = 1, #flat, 2 do
     fields[flat[i]] = flat[i + 1]
   end
+  fields.t = fields.t or DEFAULT_TYPE
   return fields
 end
 

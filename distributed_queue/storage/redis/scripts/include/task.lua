@@ -6,11 +6,14 @@
 -- Due time, deadline and time of finishing are the score in the index of its state.
 local SEQUENCES = 8796093022208
 local STATE, ATTEMPT, TYPE, ORDER, EXPIRES, CANCEL, STARTED, FAILURES, CRASHES, REASON = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local CREATED = 11
+local DEFAULT_TYPE = 'default'  -- payload.DEFAULT_TYPE
 
 -- The fields that transitions depend on, nil for an unknown task. Bodies are not read.
 local function load_task(id)
-  local task = redis.call('HMGET', TASK .. id, 's', 'a', 't', 'o', 'x', 'q', 'g', 'f', 'k', 'z')
-  if not task[TYPE] then return nil end
+  local task = redis.call('HMGET', TASK .. id, 's', 'a', 't', 'o', 'x', 'q', 'g', 'f', 'k', 'z', 'c')
+  if not task[CREATED] then return nil end
+  task[TYPE] = task[TYPE] or DEFAULT_TYPE
   task[STATE] = task[STATE] or 'pending'
   task[ATTEMPT] = tonumber(task[ATTEMPT] or 0)
   return task

@@ -1,4 +1,5 @@
 -- Forgetting finished tasks whose retention is over.
+
 -- Forget up to `limit` completed, cancelled and expired tasks, in the order of (finished, id).
 local function trim(limit)
   local wanted = math.min(limit, overdue_count())
