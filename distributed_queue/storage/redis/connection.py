@@ -51,6 +51,8 @@ class Connections:
         self._pid = os.getpid()
         self._idle: list[Connection] = []
         self._idle_blocking: list[Connection] = []
+        self.troubles = 0
+        """How often the server had to be asked again: it may have been restarted since."""
         self._closed = False
 
     @property
@@ -82,6 +84,7 @@ class Connections:
             except (redis.RedisError, OSError) as error:
                 passing = is_passing(error)
                 if passing:
+                    self.troubles += 1
                     self._drop_idle()
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
                 failures += 1

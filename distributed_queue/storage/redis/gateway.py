@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from distributed_queue.storage.redis.operations import Slot
 
 _LISTED_SECONDS = 30.0
-"""How long a queue is taken to be listed once it was: a server that lost its data learns its queues again."""
+"""How long a queue is taken to be listed once it was, unless there was trouble: a server that lost its data learns its
+queues again."""
 
 
 class Gateway:
@@ -28,6 +29,7 @@ class Gateway:
         self.connections = connections
         self.clock = clock
         self._listed: dict[str, float] = {}
+        self._troubles = 0
 
     def now(self) -> Arg:
         """The time as scripts take it: empty for the server's own."""
@@ -44,6 +46,9 @@ class Gateway:
 
     def run(self, queues: Iterable[str], commands: Sequence[Command]) -> list[Any]:
         """Run commands that may be the first to use these queues, which are put on the list of all queues before."""
+        if self._troubles != self.connections.troubles:
+            self._troubles = self.connections.troubles
+            self._listed = {}
         now = time.monotonic()
         listed = self._listed
         unlisted = [queue for queue in queues if listed.get(queue, now) <= now]
