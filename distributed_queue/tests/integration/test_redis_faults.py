@@ -84,7 +84,7 @@ class TestOpening:
         started = time.monotonic()
         with pytest.raises(StorageUnavailable, match=f"127.0.0.1:{port}.*refused") as caught:
             RedisStorage.from_url(f"redis://:{SECRET}@127.0.0.1:{port}/0")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
         assert SECRET not in str(caught.value)
 
     @pytest.mark.parametrize("userinfo", [":wrong-password@", "someone:wrong-password@", ""])
@@ -190,7 +190,7 @@ class TestRunning:
         started = time.monotonic()
         with pytest.raises(StorageUnavailable, match=str(server.port)):
             enqueue(storage, "t1")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 15
         server.start()
         assert enqueue(storage, "t1") == [True]
 
