@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # so that it runs in a clone that is not installed
 
-from distributed_queue import AsyncQueue, Task, Worker, WorkerConfig, current_task
+from distributed_queue import AsyncQueue, Task, Worker, WorkerConfig
 
 QUEUE = "example-asyncio"
 
@@ -28,7 +28,7 @@ QUEUE = "example-asyncio"
 async def look_up(city: str) -> str:
     """Do a task: wait for something elsewhere, as a call of a web service would."""
     await asyncio.sleep(0.05)
-    return f"{city}: {len(city)} degrees, attempt {current_task().attempt}"
+    return f"{city}: {len(city)} degrees"
 
 
 async def visit(queue: AsyncQueue, number: int) -> str:

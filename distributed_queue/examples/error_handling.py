@@ -32,10 +32,10 @@ QUICK = RetryPolicy(backoff=Backoff.LIST, delays=(0.1, 0.2), jitter=0)
 
 def call_flaky_service(service: str) -> str:
     """Fail twice, then succeed, as services do that are just being restarted."""
-    attempt = current_task().attempt
-    if attempt < 3:  # noqa: PLR2004 - the point of this example
+    failures = current_task().retry_count
+    if failures < 2:  # noqa: PLR2004 - the point of this example
         raise ConnectionError(f"{service} does not answer")
-    return f"{service} answered at attempt {attempt}"
+    return f"{service} answered after {failures} failures"
 
 
 def send_invoice(address: str) -> str:
@@ -59,7 +59,7 @@ def count_slowly(limit: int) -> int:
 
 def report(task: Task, error: BaseException) -> None:
     """Hear of each failed attempt; here, one would tell an error tracker."""
-    print(f"  {task.type}, attempt {task.attempt} of {1 + task.max_retries}: {type(error).__name__}: {error}")
+    print(f"  {task.type}, try {task.retry_count + 1} of {1 + task.max_retries}: {type(error).__name__}: {error}")
 
 
 def submit(queue: HybridQueue) -> list[Task]:
