@@ -20,6 +20,7 @@
      ├─ StorageError                  the storage refused or failed
      │   ├─ StorageUnavailable          it cannot be reached now
      │   ├─ StorageFull                 no space or memory left in it; reads go on
+     │   ├─ NotReplicated               done, but too few replicas have it yet
      │   └─ StorageIncompatible         wrong version, layout or setting; needs an operator
      └─ HandlerError                  how the run of a handler ended
          ├─ UnknownTaskType
@@ -207,6 +208,26 @@ class StorageIncompatible(StorageError):
 
 class HandlerError(DistributedQueueError):
     """Base of what can go wrong around a handler's run."""
+class NotReplicated(StorageError):
+    """The step was done, but fewer replicas than were demanded have confirmed it in time.
+
+    It may be lost if its primary is. Ask again with the same ids: what was done is not done twice, and it is answered
+    once it is replicated.
+    """
+
+    code = "not-replicated"
+    transient = True
+
+    def __init__(self, url: str, confirmed: int, wanted: int) -> None:
+        super().__init__(
+            f"The storage at {url} has done it, but {confirmed} of its replicas confirmed that in time, where {wanted} "
+            "had to. Try again, with the same ids."
+        )
+        self.url = url
+        self.confirmed = confirmed
+        self.wanted = wanted
+
+
 
     code = "handler-error"
 

@@ -22,6 +22,7 @@ from distributed_queue.core.payload import MAX_DEPTH
 from distributed_queue.errors import (
     DistributedQueueError,
     InvalidTask,
+    NotReplicated,
     PayloadTooLarge,
     QueueFull,
     StorageUnavailable,
@@ -73,6 +74,12 @@ PROBLEMS: dict[str, ProblemType] = {
         "Storage unavailable",
         "The storage cannot be reached now, so it is not known whether this took effect. Try again; give "
         "submissions an Idempotency-Key or a task_id, so that they count once.",
+    ),
+    "not-replicated": ProblemType(
+        503,
+        "Not replicated",
+        "This was done, but not enough replicas of the storage have confirmed it. Try again; give submissions an "
+        "Idempotency-Key or a task_id, so that they count once.",
     ),
     "storage-full": ProblemType(
         507, "Storage full", "The storage has no room left for a write. Nothing was changed; reading goes on."
@@ -157,7 +164,7 @@ def from_error(error: DistributedQueueError) -> ApiProblem:
         extensions = {"queue": error.queue, "depth": error.depth, "limit": error.limit}
     elif isinstance(error, (TaskNotFound, TaskConflict)):
         extensions = {"task_id": error.task_id}
-    elif isinstance(error, StorageUnavailable):
+    elif isinstance(error, (StorageUnavailable, NotReplicated)):
         retry_after = STORAGE_RETRY_SECONDS
     return ApiProblem(error.code, kind.detail or str(error), **_with_retry(retry_after), **extensions)
 

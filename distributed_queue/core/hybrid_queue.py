@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from distributed_queue.core.clock import Clock
+    from distributed_queue.core.durability import Durability
     from distributed_queue.core.storage import QueueStats, StorageHealth, WorkerInfo
     from distributed_queue.core.watcher import Callback
 
@@ -93,6 +94,10 @@ class HybridQueue:
     ``visibility_timeout`` is how many seconds a task taken with ``get`` may be worked on before others may have it.
     ``queues`` names the queues that ``get`` takes from, in order of preference; None means all there are.
 
+    ``durability`` is what an acknowledged task has to survive at least: ``none``, ``standard``, ``durable`` or
+    ``replicated`` (see ``core.durability``); None takes what the storage has. A storage that cannot give it is refused
+    with ``StorageIncompatible``.
+
     Raises ``ConfigurationError`` for a wrong option and ``StorageUnavailable`` where nothing answers; there is no
     fall-back to another storage.
     """
@@ -109,6 +114,7 @@ class HybridQueue:
         queues: Sequence[str] | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         clock: Clock | None = None,
+        durability: Durability | str | None = None,
         **settings: object,
     ) -> None:
         self.visibility_timeout = check_number("visibility_timeout", visibility_timeout, 0.001, LONGEST_LEASE)
@@ -124,7 +130,7 @@ class HybridQueue:
         self._closed = False
         if url is None:
             url = redis_url or check_word("backend", backend, StorageBackend).default_url()
-        self.storage: Storage = open_storage(url, clock)
+        self.storage: Storage = open_storage(url, clock, durability)
         self._watcher = FinishWatcher(self.storage)
         self._held = HeldLeases(self.storage, max_body_bytes)
         try:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from distributed_queue.core.durability import Demand, Promise
 
 WORKER_TTL_SECONDS = 30.0
 """A worker that has not beaten for this long is no longer listed."""
@@ -315,7 +320,29 @@ class StorageHealth(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     url: str
     """Without its password."""
+    profile: str
+    """The durability profile, one of ``core.durability.Durability``, or ``unknown``."""
     durability: str
-    """What an acknowledged task survives, in words."""
+    """The profile, and what an acknowledged task survives in words."""
+    missing: str = ""
+    """What is missing now from the profile that was demanded."""
+    remedies: dict[str, str] = {}
+    """For stronger profiles, what gives them."""
+    advice: tuple[str, ...] = ()
+    """What should be changed in the storage besides."""
     latency: float
     """Seconds that a round trip took."""
+    clock_offset: float = 0.0
+    """Seconds by which the storage's clock is ahead of this process's."""
+
+    @classmethod
+    def of(cls, promise: Promise, demand: Demand | None = None, **others: Any) -> Self:
+        """With the fields on durability taken from a promise, and what was demanded."""
+        return cls(
+            profile=str(promise.profile or "unknown"),
+            durability=str(promise),
+            missing=promise.falls_short(demand),
+            remedies={str(profile): remedy for profile, remedy in promise.remedies.items()},
+            advice=promise.advice,
+            **others,
+        )

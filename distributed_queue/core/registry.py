@@ -7,12 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from distributed_queue.core.durability import read_demand
 from distributed_queue.errors import InvalidStorageURL, MissingDependency
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from distributed_queue.core.clock import Clock
+    from distributed_queue.core.durability import Durability
     from distributed_queue.core.storage import Storage
 
 ENGINES: dict[str, tuple[str, str]] = {
@@ -27,12 +29,14 @@ ENGINES: dict[str, tuple[str, str]] = {
 _SECRET_PARAMETER = re.compile(r"((?:^|&)[^=&]*(?:password|secret|token)[^=&]*)=[^&]*", re.IGNORECASE)
 
 
-def open_storage(url: str, clock: Clock | None = None) -> Storage:
-    """Open the storage at ``url``.
+def open_storage(url: str, clock: Clock | None = None, durability: Durability | str | None = None) -> Storage:
+    """Open the storage at ``url``, which may demand a durability profile, as the argument may: ``?durability=durable``.
 
     Raises ``InvalidStorageURL`` (a scheme that no engine serves, a malformed URL), ``MissingDependency`` (the engine's
-    package is not installed) or ``StorageUnavailable`` (nothing answers there).
+    package is not installed), ``StorageUnavailable`` (nothing answers there) or ``StorageIncompatible`` (it cannot be
+    used as it is, or cannot give what is demanded).
     """
+    url, demand = read_demand(url, durability)
     scheme, separator, _ = url.partition("://")
     if not separator or scheme not in ENGINES:
         known = ", ".join(f"{name}://" for name in ENGINES)
@@ -46,7 +50,14 @@ def open_storage(url: str, clock: Clock | None = None) -> Storage:
             raise
         raise MissingDependency(f"{scheme}://", extra) from error
     factory = cast("Callable[[str, Clock | None], Storage]", engine.from_url)
-    return factory(url, clock)
+    storage = factory(url, clock)
+    if demand is not None:
+        try:
+            storage.demand(demand)
+        except BaseException:
+            storage.close()
+            raise
+    return storage
 
 
 def without_password(url: str) -> str:

@@ -19,7 +19,8 @@ the same attempt already did is answered as the first was and changes nothing, a
 left it (in the outcome's state, or cancelled where that was asked for); afterwards it is an old one.
 
 **Errors.** ``StorageUnavailable`` when the storage cannot be reached, ``StorageFull`` when it has no room,
-``StorageIncompatible`` when it cannot be used as it is; every verb may raise them.
+``StorageIncompatible`` when it cannot be used as it is; every verb may raise them. ``NotReplicated`` when ``enqueue``
+or ``exchange`` did what it was asked, but too few replicas have it for what ``demand`` was told: ask again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
+from distributed_queue.core.durability import Demand, Durability, Promise, check_promise
 from distributed_queue.core.records import (
     WORKER_TTL_SECONDS,
     BeatReply,
@@ -67,6 +69,8 @@ __all__ = [
     "ClaimRequest",
     "ClaimedTask",
     "Command",
+    "Demand",
+    "Durability",
     "Exchange",
     "JournalEntry",
     "Lease",
@@ -74,6 +78,7 @@ __all__ = [
     "NewTask",
     "Outcome",
     "Page",
+    "Promise",
     "QueueConfig",
     "QueueStats",
     "Settlement",
@@ -258,6 +263,17 @@ class Storage(ABC):
     @abstractmethod
     def health(self) -> StorageHealth:
         """Reach the storage and report."""
+
+    @abstractmethod
+    def promise(self) -> Promise:
+        """What an acknowledged task survives here, found out from the storage's own settings."""
+
+    def demand(self, demand: Demand) -> None:
+        """Acknowledge nothing from now on that survives less. Raises ``StorageIncompatible`` where that cannot be had.
+
+        Called before any work. An engine that has to do something for it does it here.
+        """
+        check_promise(self.promise(), demand, self.url)
 
     @abstractmethod
     def close(self) -> None:

@@ -20,12 +20,14 @@ from distributed_queue.core.storage import (
     ClaimedTask,
     ClaimRequest,
     Command,
+    Durability,
     Exchange,
     JournalEntry,
     Lease,
     LeaseState,
     NewTask,
     Page,
+    Promise,
     QueueConfig,
     QueueStats,
     Settlement,
@@ -48,6 +50,16 @@ from distributed_queue.storage.memory.workers import WorkerRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+_PROMISE = Promise(
+    Durability.NONE,
+    "Tasks are lost when this process ends.",
+    dict.fromkeys(
+        (Durability.STANDARD, Durability.DURABLE),
+        "Name a storage that outlives the process: sqlite:///file.db, or a Redis that has AOF on.",
+    )
+    | {Durability.REPLICATED: "Name a Redis that has replicas."},
+)
 
 
 class MemoryStorage(Storage):
@@ -219,13 +231,17 @@ class MemoryStorage(Storage):
 
     def health(self) -> StorageHealth:
         with self._open():
-            return StorageHealth(
+            return StorageHealth.of(
+                _PROMISE,
                 engine="memory",
                 version=platform.python_version(),
                 url=self.url,
-                durability="Tasks are lost when this process ends.",
                 latency=0.0,
             )
+
+    def promise(self) -> Promise:
+        with self._open():
+            return _PROMISE
 
     def close(self) -> None:
         with self._lock:

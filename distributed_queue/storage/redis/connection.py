@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from distributed_queue.storage.redis.codec import Arg
+    from distributed_queue.storage.redis.durability import Confirmation
 
     Command: TypeAlias = tuple[Arg, ...]
 
@@ -51,6 +52,8 @@ class Connections:
         self._pid = os.getpid()
         self._idle: list[Connection] = []
         self._idle_blocking: list[Connection] = []
+        self.confirmation: Confirmation | None = None
+        """What stands behind commands that are run ``confirmed``; None where the server's own answer is enough."""
         self.troubles = 0
         """How often the server had to be asked again: it may have been restarted since."""
         self._closed = False
@@ -69,18 +72,18 @@ class Connections:
         """Run one command; see ``run_all``."""
         return self.run_all((command,))[0]
 
-    def run_all(self, commands: Sequence[Command]) -> list[Any]:
-        """Send commands in one go and return what each answered.
+    def run_all(self, commands: Sequence[Command], *, confirmed: bool = False) -> list[Any]:
+        """Send commands in one go and return what each answered; ``confirmed``, once replicas have confirmed them too.
 
         After trouble that may pass they are all sent again on a new connection, for ``RETRY_SECONDS``; each has to bear
-        that. Raises the errors of ``faults.translate``.
+        that. Raises the errors of ``faults.translate``, and ``NotReplicated``.
         """
         started = time.monotonic()
         failures = 0
         while True:
             self.check_open()
             try:
-                return self._attempt(commands)
+                return self._attempt(commands, self.confirmation if confirmed else None)
             except (redis.RedisError, OSError) as error:
                 passing = is_passing(error)
                 if passing:
@@ -151,13 +154,18 @@ class Connections:
                 self._attempt(farewell)
         self._drop_idle()
 
-    def _attempt(self, commands: Sequence[Command]) -> list[Any]:
+    def _attempt(self, commands: Sequence[Command], confirmation: Confirmation | None = None) -> list[Any]:
+        last = confirmation.commands(commands) if confirmation else []
         connection = self._borrow()
         try:
-            replies = _converse(connection, commands)
-            for index, reply in enumerate(replies):
-                if isinstance(reply, redis.exceptions.NoScriptError):
-                    replies[index] = _converse(connection, [script_of(commands[index]).teach(commands[index])])[0]
+            replies = _converse(connection, [*commands, *last])
+            unknown = [
+                index for index, reply in enumerate(replies) if isinstance(reply, redis.exceptions.NoScriptError)
+            ]
+            for index in unknown:
+                replies[index] = _converse(connection, [script_of(commands[index]).teach(commands[index])])[0]
+            if unknown and last:  # which came too early
+                replies[len(commands) :] = _converse(connection, last)
         except BaseException:
             connection.disconnect()
             raise
@@ -168,7 +176,9 @@ class Connections:
             self._put_back(connection, self._idle)
         if trouble is not None:
             raise trouble
-        return replies
+        if confirmation is not None and last:
+            confirmation.check(replies[-1])
+        return replies[: len(commands)]
 
     def _borrow(self) -> Connection:
         self._adopt()

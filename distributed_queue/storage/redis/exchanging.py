@@ -49,7 +49,9 @@ class Exchanging:
         while active:
             together = active if self._wanted == 0 else active[:1]
             active = active[len(together) :]
-            replies = self._gateway.connections.run_all([self._call(queue, claims=True) for queue in together])
+            settles = not self._by_queue.keys().isdisjoint(together)
+            calls = [self._call(queue, claims=True) for queue in together]
+            replies = self._gateway.connections.run_all(calls, confirmed=settles)
             for queue, reply in zip(together, replies, strict=True):
                 self._take(queue, reply, claims=True)
         due = min(self._foreseen) / SECOND_MS if self._foreseen else None
@@ -64,7 +66,8 @@ class Exchanging:
             *(self._call(queue, claims=True) for queue in first),
             *(self._gateway.timed("peek", queue, "1") for queue in peeked),
         ]
-        replies = iter(self._gateway.run([*others, *queues], commands))
+        settles = not self._by_queue.keys().isdisjoint([*others, *first])
+        replies = iter(self._gateway.run([*others, *queues], commands, confirmed=settles))
         for queue in others:
             self._take(queue, next(replies), claims=False)
         for queue in first:

@@ -44,8 +44,11 @@ class Gateway:
         keys = queue_keys(queue)
         return load_script(script).call((*keys.all, keys.operation(slot.name)), self.now(), slot.token, *args)
 
-    def run(self, queues: Iterable[str], commands: Sequence[Command]) -> list[Any]:
-        """Run commands that may be the first to use these queues, which are put on the list of all queues before."""
+    def run(self, queues: Iterable[str], commands: Sequence[Command], *, confirmed: bool = False) -> list[Any]:
+        """Run commands that may be the first to use these queues, which are put on the list of all queues before.
+
+        ``confirmed`` is that of ``Connections.run_all``.
+        """
         if self._troubles != self.connections.troubles:
             self._troubles = self.connections.troubles
             self._listed = {}
@@ -53,9 +56,9 @@ class Gateway:
         listed = self._listed
         unlisted = [queue for queue in queues if listed.get(queue, now) <= now]
         if not unlisted:
-            return self.read(commands)
+            return self.connections.run_all(commands, confirmed=confirmed) if commands else []
         listing = (b"SADD", QUEUES, *(queue.encode() for queue in unlisted))
-        answers = self.connections.run_all([listing, *commands])
+        answers = self.connections.run_all([listing, *commands], confirmed=confirmed)
         # Not before it was answered: until then, no other thread may rely on it.
         for queue in unlisted:
             listed[queue] = now + _LISTED_SECONDS

@@ -14,6 +14,7 @@ All keys of a queue share the hash tag ``{queue}``, so that a script works on on
 ``dq:{q}:journal``         stream  one entry a step
 ``dq:{q}:wake``            zset    empty, or one marker: see ``waiting``
 ``dq:{q}:op:<slot>``       string  what the latest operation of a client's slot answered: see ``operations``
+``dq:{q}:fence``           string  nothing: written before ``WAIT``, see ``durability``
 ``dq:queues``              set     the names of all queues
 ``dq:{workers}:…``                 the registry of workers: see ``workers``
 ``dq:{wake}:<waiter>``     zset,   what this process wakes its own waiters with
@@ -72,6 +73,11 @@ class QueueKeys:
 def queue_keys(queue: str) -> QueueKeys:
     """The keys of a queue. Raises ``InvalidQueueName``: a name with a brace in it would lead to another slot."""
     return QueueKeys(queue)
+
+
+def fence_key(key: bytes) -> bytes:
+    """What is written so that there is a write to wait for, on the slot of a queue's key."""
+    return key[: key.index(b"}") + 1] + b":fence"
 
 
 def worker_keys() -> tuple[bytes, bytes]:

@@ -1,15 +1,13 @@
-"""Verbs that only look: get, stats, the journal, health."""
+"""Verbs that only look: get, stats, the journal."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.storage import QueueStats, StorageHealth
-from distributed_queue.errors import InvalidQueueName, StorageIncompatible
+from distributed_queue.core.storage import QueueStats
+from distributed_queue.errors import InvalidQueueName
 from distributed_queue.storage.redis.codec import SECOND_MS, config_of, journal_entry, pack_id, stored_task
-from distributed_queue.storage.redis.connection import parse_info
 from distributed_queue.storage.redis.keys import INDEXES, queue_keys
 from distributed_queue.storage.redis.scripts import load_script
 
@@ -86,30 +84,3 @@ def journal(  # noqa: PLR0913, PLR0917 - the verb's own arguments, and what it n
 def journal_tail(gateway: Gateway, queue: str) -> int:
     """See ``Storage.journal_tail``."""
     return int(gateway.connections.run((b"HGET", queue_keys(queue).meta, b"position")) or 0)
-
-
-def health(gateway: Gateway) -> StorageHealth:
-    """See ``Storage.health``."""
-    started = time.perf_counter()
-    gateway.connections.run((b"PING",))
-    latency = time.perf_counter() - started
-    info = parse_info(gateway.connections.run((b"INFO",)))
-    return StorageHealth(
-        engine="redis",
-        version=info.get("redis_version", ""),
-        url=gateway.connections.url,
-        durability=_durability(info, gateway),
-        latency=latency,
-    )
-
-
-def _durability(info: dict[str, str], gateway: Gateway) -> str:
-    if info.get("aof_enabled") != "1":
-        return "Tasks survive the death of any client; the server may lose what came after its last snapshot (no AOF)."
-    try:
-        _, fsync = gateway.connections.run((b"CONFIG", b"GET", b"appendfsync"))
-    except StorageIncompatible:  # the user may not ask
-        return "Tasks survive a crash of the server (AOF); appendfsync, which this user may not read, decides the rest."
-    if fsync == b"always":
-        return "Tasks survive a crash of the server and a power cut (AOF, fsync always)."
-    return f"Tasks survive a crash of the server; a power cut may cost the last seconds (AOF, fsync {fsync.decode()})."

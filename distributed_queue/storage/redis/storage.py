@@ -6,17 +6,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.clock import Clock, ManualClock, ceil_ms
+from distributed_queue.core.durability import check_promise
 from distributed_queue.core.storage import (
     BeatReply,
     Claim,
     ClaimRequest,
     Command,
+    Demand,
+    Durability,
     Exchange,
     JournalEntry,
     Lease,
     LeaseState,
     NewTask,
     Page,
+    Promise,
     QueueConfig,
     QueueStats,
     Settlement,
@@ -28,7 +32,7 @@ from distributed_queue.core.storage import (
     WorkerInfo,
 )
 from distributed_queue.errors import QueueClosed, QueueFull, StorageError
-from distributed_queue.storage.redis import controlling, listing, reading, workers
+from distributed_queue.storage.redis import controlling, durability, listing, reading, workers
 from distributed_queue.storage.redis.codec import SECOND_MS, enqueue_args, flags, pack_id
 from distributed_queue.storage.redis.connection import Connections
 from distributed_queue.storage.redis.exchanging import Exchanging
@@ -56,6 +60,7 @@ class RedisStorage(Storage):
         self._connections.check_server()
         self.url = self._connections.url
         self._clock = clock
+        self._demand: Demand | None = None
         self._gateway = Gateway(self._connections, clock)
         self._operations = Operations()
         self._waiting = WaitingRoom(self._connections)
@@ -85,7 +90,7 @@ class RedisStorage(Storage):
         with self._operations.begin() as slot:
             keys.append(queue_keys(tasks[0].queue).operation(slot.name))
             call = load_script("enqueue").call(keys, self._gateway.now(), slot.token, len(by_queue), *args)
-            (answer,) = self._gateway.run(by_queue, [call])
+            (answer,) = self._gateway.run(by_queue, [call], confirmed=True)
         if isinstance(answer, list):
             nth, depth, limit = answer
             raise QueueFull(list(by_queue)[nth - 1], depth, limit)
@@ -193,7 +198,17 @@ class RedisStorage(Storage):
     # Life
 
     def health(self) -> StorageHealth:
-        return reading.health(self._gateway)
+        return durability.health(self._connections, self._demand)
+
+    def promise(self) -> Promise:
+        return durability.promise(self._connections, self._connections.confirmation)
+
+    def demand(self, demand: Demand) -> None:
+        waits = demand.profile is Durability.REPLICATED
+        confirmation = durability.Confirmation(self.url, demand.replicas) if waits else None
+        check_promise(durability.promise(self._connections, confirmation), demand, self.url)
+        self._connections.confirmation = confirmation
+        self._demand = demand
 
     def close(self) -> None:
         if not self._connections.closed:

@@ -8,17 +8,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from distributed_queue.errors import InvalidStorageURL
 
-DURABILITY = {
-    "full": (
-        "An acknowledged task survives the death of the process, of the machine and of its power: "
-        "every commit is on the disk before it is acknowledged (synchronous=FULL)."
-    ),
-    "normal": (
-        "An acknowledged task survives the death of the process; the last ones may be lost when the machine or its "
-        "power dies (synchronous=NORMAL)."
-    ),
-}
-"""The values of the option ``synchronous``, and what an acknowledged task survives with each."""
+SYNCHRONOUS = ("full", "normal")
+"""The values of the option of that name."""
 
 
 class Location(NamedTuple):
@@ -56,7 +47,7 @@ def _synchronous(url: str, query: str) -> str:
         raise InvalidStorageURL(
             f"{url!r:.200} has an option {min(options)!r:.50} that this engine does not know. It knows: synchronous"
         )
-    if value not in DURABILITY:
-        known = ", ".join(DURABILITY)
+    if value not in SYNCHRONOUS:
+        known = ", ".join(SYNCHRONOUS)
         raise InvalidStorageURL(f"{url!r:.200}: synchronous is {value!r:.50}; it is one of: {known}")
     return value

@@ -21,6 +21,7 @@ from distributed_queue.core.storage import (
     LeaseState,
     NewTask,
     Page,
+    Promise,
     QueueConfig,
     QueueStats,
     Settlement,
@@ -36,6 +37,7 @@ from distributed_queue.core.waiting import Outlook
 from distributed_queue.storage.sqlite import (
     claiming,
     control,
+    durability,
     enqueueing,
     journal,
     listing,
@@ -46,7 +48,7 @@ from distributed_queue.storage.sqlite import (
 )
 from distributed_queue.storage.sqlite.connection import check_version, create_file
 from distributed_queue.storage.sqlite.hub import Hub
-from distributed_queue.storage.sqlite.location import DURABILITY, Location, parse_url
+from distributed_queue.storage.sqlite.location import Location, parse_url
 from distributed_queue.storage.sqlite.readers import Readers
 from distributed_queue.storage.sqlite.rows import SECOND_MS
 from distributed_queue.storage.sqlite.writer import Writer
@@ -198,13 +200,18 @@ class SQLiteStorage(Storage):
     def health(self) -> StorageHealth:
         started = time.perf_counter()
         self.queues()
-        return StorageHealth(
+        latency = time.perf_counter() - started
+        return StorageHealth.of(
+            self.promise(),
             engine="sqlite",
             version=apsw.sqlite_lib_version(),
             url=self.url,
-            durability=DURABILITY[self._location.synchronous],
-            latency=time.perf_counter() - started,
+            latency=latency,
         )
+
+    def promise(self) -> Promise:
+        ((journal_mode,),) = self._readers.read("PRAGMA journal_mode")
+        return durability.judge(self._writer.synchronous, journal_mode)
 
     def close(self) -> None:
         if self in _open_storages:

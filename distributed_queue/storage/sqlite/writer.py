@@ -45,6 +45,8 @@ class Writer:
         """Held by whoever uses the connection."""
         self._connection: apsw.Connection | None = None
         self._wal = WalKeeper()
+        self.synchronous = 0
+        """``PRAGMA synchronous`` as the connection says it, once it was opened."""
         self._closed = False
 
     def run(self, operation: Callable[[Step], T]) -> T:
@@ -86,6 +88,7 @@ class Writer:
                 self._connection = open_writer(self._location)
             except apsw.Error as error:
                 raise faults.translate(error, self._location) from error
+            self.synchronous = self._connection.pragma("synchronous")
             self._wal.watch(self._connection)
         return self._connection
 

@@ -6,8 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from distributed_queue.core.storage import Command, Lease, Outcome, Settlement, TaskFilter, TaskUpdate
-from distributed_queue.errors import QueueClosed
+from distributed_queue.core.durability import MOST_REPLICAS
+from distributed_queue.core.storage import (
+    Command,
+    Demand,
+    Durability,
+    Lease,
+    Outcome,
+    Settlement,
+    TaskFilter,
+    TaskUpdate,
+)
+from distributed_queue.errors import QueueClosed, StorageIncompatible
 from distributed_queue.testing.builders import Q, new_task, request, worker_info
 
 if TYPE_CHECKING:
@@ -41,6 +51,8 @@ VERBS: dict[str, Callable[[Storage], object]] = {
     "journal": lambda storage: storage.journal(Q, 0, 10),
     "journal_tail": lambda storage: storage.journal_tail(Q),
     "health": lambda storage: storage.health(),
+    "promise": lambda storage: storage.promise(),
+    "demand": lambda storage: storage.demand(Demand(Durability.NONE)),
 }
 
 
@@ -54,6 +66,22 @@ class TestLife:
         assert health.version
         assert health.durability.endswith(".")
         assert 0 <= health.latency < 5
+
+    def test_what_is_promised_can_be_demanded_and_is_what_health_tells(self, storage: Storage) -> None:
+        promise = storage.promise()
+        assert promise.profile is not None
+        storage.demand(Demand(promise.profile))
+        health = storage.health()
+        assert health.profile == promise.profile.value
+        assert health.durability.startswith(f"{promise.profile}: ")
+        assert not health.missing
+
+    def test_more_than_is_promised_is_refused_with_what_to_change(self, storage: Storage) -> None:
+        with pytest.raises(StorageIncompatible, match="durability=replicated is demanded") as caught:
+            storage.demand(Demand(Durability.REPLICATED, MOST_REPLICAS))
+        assert storage.url in str(caught.value)
+        assert "Redis" in str(caught.value) or "Connect replicas" in str(caught.value)
+        storage.enqueue([new_task()])  # as before
 
     @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
     def test_every_verb_works_on_an_empty_storage(self, storage: Storage, verb: Callable[[Storage], object]) -> None:
