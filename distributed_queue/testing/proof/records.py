@@ -7,9 +7,10 @@ end the journal and the final state of every queue are dumped. Times are epoch s
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, Union
+from typing import IO, TYPE_CHECKING, Literal, Protocol, Union, cast
 
 import msgspec
 
@@ -193,10 +194,11 @@ class HistoryWriter:
 def read_history(paths: Iterable[Path | str]) -> Iterator[Record]:
     """The records of some files, one by one. A last line that was cut off by a kill is left out.
 
-    Raises ``ValueError`` naming file and line where another line is not a record.
+    Files whose names end in ``.gz`` are unpacked on the way. Raises ``ValueError`` naming file and line where another
+    line is not a record.
     """
     for path in paths:
-        with Path(path).open("rb") as lines:
+        with _open(Path(path)) as lines:
             for number, line in enumerate(lines, 1):
                 try:
                     yield _decode(line)
@@ -204,3 +206,9 @@ def read_history(paths: Iterable[Path | str]) -> Iterator[Record]:
                     if not line.endswith(b"\n"):
                         continue
                     raise ValueError(f"{path}:{number} is not a record of a history: {error}") from error
+
+
+def _open(path: Path) -> IO[bytes]:
+    if path.suffix == ".zst":
+        raise ValueError(f"{path} has to be unpacked first: zstd -d {path.name}")
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
