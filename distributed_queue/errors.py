@@ -19,8 +19,8 @@
      ├─ QueueClosed                   used after ``close()``
      ├─ StorageError                  the storage refused or failed
      │   ├─ StorageUnavailable          it cannot be reached now
-     │   ├─ StorageFull                 no space or memory left in it; reads go on
      │   ├─ NotReplicated               done, but too few replicas have it yet
+     │   ├─ StorageFull                 no space or memory left in it; reads go on
      │   └─ StorageIncompatible         wrong version, layout or setting; needs an operator
      └─ HandlerError                  how the run of a handler ended
          ├─ UnknownTaskType
@@ -193,21 +193,6 @@ class StorageUnavailable(StorageError):
         self.cause = cause
 
 
-class StorageFull(StorageError):
-    """The storage has no space or memory left for a write. Nothing was changed; reads go on."""
-
-    code = "storage-full"
-    transient = True
-
-
-class StorageIncompatible(StorageError):
-    """The storage's version, layout or settings cannot be used as they are. The message says what to do."""
-
-    code = "storage-incompatible"
-
-
-class HandlerError(DistributedQueueError):
-    """Base of what can go wrong around a handler's run."""
 class NotReplicated(StorageError):
     """The step was done, but fewer replicas than were demanded have confirmed it in time.
 
@@ -228,6 +213,21 @@ class NotReplicated(StorageError):
         self.wanted = wanted
 
 
+class StorageFull(StorageError):
+    """The storage has no space or memory left for a write. Nothing was changed; reads go on."""
+
+    code = "storage-full"
+    transient = True
+
+
+class StorageIncompatible(StorageError):
+    """The storage's version, layout or settings cannot be used as they are. The message says what to do."""
+
+    code = "storage-incompatible"
+
+
+class HandlerError(DistributedQueueError):
+    """Base of what can go wrong around a handler's run."""
 
     code = "handler-error"
 
