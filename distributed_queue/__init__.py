@@ -8,22 +8,31 @@ from typing import TYPE_CHECKING
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
+    from distributed_queue.core.app import DistributedQ, TaskHandle
     from distributed_queue.core.async_queue import AsyncQueue
     from distributed_queue.core.hybrid_queue import HybridQueue, StorageBackend
     from distributed_queue.core.lifecycle import TaskStatus
     from distributed_queue.core.queue import PriorityQueue
-    from distributed_queue.core.retry import Backoff, RetryPolicy
+    from distributed_queue.core.retry import Backoff, Retry, RetryPolicy
     from distributed_queue.core.task import Task
     from distributed_queue.core.worker import Worker, WorkerConfig, WorkerPool, current_task
+    from distributed_queue.errors import DeadLetter, Discard, RetryLater, Snooze
 
 _HOMES = {
     "AsyncQueue": "core.async_queue",
     "Backoff": "core.retry",
+    "DeadLetter": "errors",
+    "Discard": "errors",
+    "DistributedQ": "core.app",
     "HybridQueue": "core.hybrid_queue",
     "PriorityQueue": "core.queue",
+    "Retry": "core.retry",
+    "RetryLater": "errors",
     "RetryPolicy": "core.retry",
+    "Snooze": "errors",
     "StorageBackend": "core.hybrid_queue",
     "Task": "core.task",
+    "TaskHandle": "core.app",
     "TaskStatus": "core.lifecycle",
     "Worker": "core.worker",
     "WorkerConfig": "core.worker",
@@ -34,11 +43,18 @@ _HOMES = {
 __all__ = [
     "AsyncQueue",
     "Backoff",
+    "DeadLetter",
+    "Discard",
+    "DistributedQ",
     "HybridQueue",
     "PriorityQueue",
+    "Retry",
+    "RetryLater",
     "RetryPolicy",
+    "Snooze",
     "StorageBackend",
     "Task",
+    "TaskHandle",
     "TaskStatus",
     "Worker",
     "WorkerConfig",

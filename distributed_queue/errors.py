@@ -5,7 +5,8 @@
     DistributedQueueError
      ├─ InvalidInput                  the caller gave something that can never work; nothing was changed
      │   ├─ InvalidTask                 a field of a task is out of range or malformed
-     │   │   └─ PayloadTooLarge           its encoded form is over the limit
+     │   │   ├─ PayloadTooLarge           its encoded form is over the limit
+     │   │   └─ InvalidArguments          a task function cannot be called with these
      │   ├─ InvalidQueueName
      │   ├─ InvalidCursor               a pagination cursor that this storage did not make
      │   └─ ConfigurationError          a setting or option is wrong
@@ -27,7 +28,12 @@
          ├─ InvalidResult               what the handler returned cannot be stored
          ├─ TimeLimitExceeded           raised inside a handler that ran too long
          ├─ TaskCancelled               raised inside a handler whose task was cancelled
-         └─ LeaseLost                   raised inside a handler whose lease ended
+         ├─ LeaseLost                   raised inside a handler whose lease ended
+         └─ Verdict                     raised by a handler, to say what is to become of its task
+             ├─ RetryLater                tried again after a delay of its choice; counts as a failure
+             ├─ Snooze                    run again later; does not count as a failure
+             ├─ Discard                   over, without a result: cancelled
+             └─ DeadLetter                failed for good, for a reason of its choice
 
 Each class has a stable ``code`` (for logs, REST and metrics) and a ``transient`` flag: whether the same call may
 succeed later without a change. Messages name the object and the remedy; details are attributes, not text to parse.
@@ -73,6 +79,15 @@ class PayloadTooLarge(InvalidTask):
         )
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
+
+
+class InvalidArguments(InvalidTask, TypeError):
+    """A task function cannot be called with these arguments. The message has its signature."""
+
+    code = "invalid-arguments"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, field="payload.data")
 
 
 class InvalidQueueName(InvalidInput):
@@ -275,3 +290,54 @@ class LeaseLost(HandlerError):
 
     def __init__(self, message: str = "The lease on the task ended while its handler ran.") -> None:
         super().__init__(message)
+
+
+class Verdict(HandlerError):
+    """Raised by a handler to say what is to become of its task. The subclasses are what it may say."""
+
+    code = "verdict"
+
+
+class RetryLater(Verdict):
+    """The attempt failed; try again after ``delay`` seconds, if retries are left."""
+
+    code = "retry-later"
+
+    def __init__(self, delay: float, message: str = "The handler asked for another try.") -> None:
+        super().__init__(message)
+        self.delay = _checked_delay(delay)
+
+
+class Snooze(Verdict):
+    """It is too soon; run again after ``delay`` seconds. It counts neither as a failure nor against the retries."""
+
+    code = "snooze"
+
+    def __init__(self, delay: float) -> None:
+        super().__init__(f"The handler asked to run again in {delay:g} s.")
+        self.delay = _checked_delay(delay)
+
+
+class Discard(Verdict):
+    """There is nothing to do any more: the task ends as ``cancelled``."""
+
+    code = "discard"
+
+    def __init__(self, message: str = "The handler discarded the task.") -> None:
+        super().__init__(message)
+
+
+class DeadLetter(Verdict):
+    """No retry can help: the task becomes a dead letter at once, with ``reason`` (a few words) beside the error."""
+
+    code = "dead-letter"
+
+    def __init__(self, reason: str, message: str | None = None) -> None:
+        super().__init__(message or reason)
+        self.reason = reason[:100]
+
+
+def _checked_delay(delay: float) -> float:
+    if not 0 <= delay <= 366 * 24 * 3600:
+        raise ValueError(f"A delay is a number of seconds from 0 to 366 days, not {delay!r}")
+    return delay

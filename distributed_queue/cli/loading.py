@@ -1,50 +1,81 @@
 """Handlers from the user's modules.
 
-``module`` stands for its dictionary ``handlers`` (type to function) or, if it has none, for its function
-``register(pool)``; ``module:name`` for a dictionary or a function of another name. A function is called with the pool
-and calls ``pool.register_handler(type, function, retry=…, timeout=…)``.
+``module`` stands for its dictionary ``handlers`` (type to function), its function ``register(pool)`` or its
+``DistributedQ`` application named ``app``, whichever it has first; ``module:name`` for one of another name. A function
+is called with the pool and calls ``pool.register_handler(type, function, retry=…, timeout=…)``.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Union, cast
 
-from distributed_queue.core.worker import WorkerPool
+from distributed_queue.core.app import DistributedQ
+from distributed_queue.core.registry import without_password
 from distributed_queue.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
-def register_handlers(references: Iterable[str], pool: WorkerPool) -> None:
-    """Register what the references name. Raises ``ConfigurationError`` that says which one is wrong, and how."""
-    for reference in references:
-        found = _resolve(reference)
-        if isinstance(found, Mapping):
-            for task_type, function in found.items():
+    from distributed_queue.core.worker import WorkerPool
+
+    Source: TypeAlias = Union[DistributedQ, Mapping[str, Callable[[Any], Any]], Callable[[WorkerPool], object]]  # noqa: UP007
+
+
+_DEFAULTS: tuple[tuple[str, Callable[[object], bool]], ...] = (
+    ("handlers", lambda found: isinstance(found, Mapping)),
+    ("register", callable),
+    ("app", lambda found: isinstance(found, DistributedQ)),
+)
+
+
+def load_handlers(references: Iterable[str]) -> list[Source]:
+    """What the references name. Raises ``ConfigurationError`` that says which one is wrong, and how."""
+    return [_resolve(reference) for reference in references]
+
+
+def register_handlers(sources: Iterable[Source], pool: WorkerPool) -> None:
+    """Let the pool's workers run what was loaded."""
+    for source in sources:
+        if isinstance(source, DistributedQ):
+            source.register(pool)
+        elif isinstance(source, Mapping):
+            for task_type, function in source.items():
                 pool.register_handler(task_type, function)
         else:
-            found(pool)
+            source(pool)
 
 
-def _resolve(reference: str) -> Any:
+def storage_of(sources: Iterable[Source]) -> str | None:
+    """The storage that the applications among the sources name. Raises ``ConfigurationError`` if they do not agree."""
+    urls = {source.named_url for source in sources if isinstance(source, DistributedQ)} - {None}
+    if len(urls) > 1:
+        shown = " and ".join(sorted(without_password(url) for url in urls if url))
+        raise ConfigurationError(f"The applications name different storages, {shown}; run a worker for each")
+    return next(iter(urls), None)
+
+
+def _resolve(reference: str) -> Source:
     name, _, attribute = reference.partition(":")
     module = _import(name)
     if attribute:
         found = getattr(module, attribute, None)
-        if not isinstance(found, Mapping) and not callable(found):
-            raise ConfigurationError(f"{name} has no dictionary of handlers and no function named {attribute!r}")
-        return found
-    found = getattr(module, "handlers", None)
-    if isinstance(found, Mapping):
-        return found
-    found = getattr(module, "register", None)
-    if callable(found):
-        return found
+        if not isinstance(found, (Mapping, DistributedQ)) and not callable(found):
+            raise ConfigurationError(
+                f"{name} has no application, no dictionary of handlers and no function named {attribute!r}"
+            )
+        return cast("Source", found)
+    for attribute, fits in _DEFAULTS:
+        found = getattr(module, attribute, None)
+        if fits(found):
+            return cast("Source", found)
     raise ConfigurationError(
-        f"{name} has neither a dictionary 'handlers' nor a function 'register(pool)'; name another one as {name}:name"
+        f"{name} has no dictionary 'handlers', no function 'register(pool)' and no application 'app'; "
+        f"name another one as {name}:name"
     )
 
 

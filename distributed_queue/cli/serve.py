@@ -14,7 +14,7 @@ from distributed_queue.cli import logs
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
 from distributed_queue.cli.exits import CannotListen
-from distributed_queue.cli.loading import register_handlers
+from distributed_queue.cli.loading import load_handlers, register_handlers, storage_of
 from distributed_queue.cli.options import setting_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
@@ -23,7 +23,10 @@ from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from distributed_queue.api import ApiServer
+    from distributed_queue.cli.loading import Source
     from distributed_queue.core.hybrid_queue import HybridQueue
     from distributed_queue.settings import Settings
 
@@ -57,6 +60,11 @@ _LONGEST_REQUEST_SECONDS = 10.0
     help="What requests that change something have to send as X-API-Key. Flags are seen in process lists: "
     "better set API_KEY.",
 )
+@setting_option(
+    "--durability",
+    metavar="PROFILE",
+    help="What an acknowledged task has to survive: standard, durable or replicated. A storage that gives less is refused.",
+)
 @setting_option("--shutdown-timeout", metavar="DURATION", help="Time for running tasks to finish.  [default: 30s]")
 @setting_option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
 @setting_option("--log-format", metavar="FORMAT", help="text or json.  [default: text]")
@@ -70,8 +78,12 @@ def serve(session: Session) -> None:
     """
     settings = session.settings
     logs.set_up(settings)
+    sources = load_handlers(("distributed_queue.handlers", *settings.handlers))
+    url = storage_of(sources)
+    if url is not None:
+        session.offer_storage(url)
     with StopSignals() as signals, session.queue(configure=True) as queue:
-        pool = _make_pool(queue, settings)
+        pool = _make_pool(queue, sources, settings)
         server = _make_server(queue, pool, settings)
         with _listen(server) as listening:
             warn_if_open(settings)
@@ -85,10 +97,10 @@ def serve(session: Session) -> None:
     logger.info("stopped")
 
 
-def _make_pool(queue: HybridQueue, settings: Settings) -> WorkerPool:
+def _make_pool(queue: HybridQueue, sources: Sequence[Source], settings: Settings) -> WorkerPool:
     """The pool: one worker with all slots, or none."""
     pool = WorkerPool(queue)
-    register_handlers(("distributed_queue.handlers", *settings.handlers), pool)
+    register_handlers(sources, pool)
     if settings.workers:
         pool.add_worker(
             WorkerConfig(

@@ -23,6 +23,7 @@ class Session:
 
     def __init__(self) -> None:
         self._flags: dict[str, Any] = {}
+        self._offered_url: str | None = None
         self.debug = False
         self.as_json = False
 
@@ -45,10 +46,18 @@ class Session:
 
         return Settings.load(self._flags)
 
+    def offer_storage(self, url: str) -> None:
+        """Use the storage that the user's application names, unless a flag names another one.
+
+        The environment does not count then: the application's submissions go where it says.
+        """
+        if not self._flags.get("storage_url"):
+            self._offered_url = url
+
     @cached_property
     def storage_url(self) -> str:
         """Where the tasks are; the default file's folder is made."""
-        return self.settings.storage_url or default_storage_url()
+        return self._offered_url or self.settings.storage_url or default_storage_url()
 
     def queue(self, *, configure: bool = False) -> HybridQueue:
         """Open the queue, a context manager. ``configure`` lets the settings for queues (``max_size`` …) take effect.
@@ -70,6 +79,7 @@ class Session:
             self.storage_url,
             visibility_timeout=settings.visibility_timeout,
             max_body_bytes=settings.max_body_bytes,
+            durability=settings.durability,
             **limits,
         )
 

@@ -13,7 +13,7 @@ import click
 from distributed_queue.cli import logs
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
-from distributed_queue.cli.loading import register_handlers
+from distributed_queue.cli.loading import load_handlers, register_handlers, storage_of
 from distributed_queue.cli.options import setting_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
@@ -37,7 +37,7 @@ _BURST_LOOK_SECONDS = 0.1
     cls=Command,
     as_json=False,
     examples=(
-        "dq worker my.module",
+        "dq worker my.module:app",
         "dq worker my.module:handlers --queues urgent,default --threads 20 --storage-url redis://localhost:6379/0",
         "dq worker my.module --burst",
     ),
@@ -46,6 +46,11 @@ _BURST_LOOK_SECONDS = 0.1
 @setting_option("--queues", metavar="A,B", help="Queues to take from, the preferred ones first.  [default: all]")
 @setting_option("--threads", "workers", metavar="N", help="Tasks that run at the same time.  [default: 10]")
 @setting_option("--name", "worker_name", metavar="NAME", help="Name to be listed under.  [default: HOST-PID]")
+@setting_option(
+    "--durability",
+    metavar="PROFILE",
+    help="What an acknowledged task has to survive: standard, durable or replicated. A storage that gives less is refused.",
+)
 @setting_option("--shutdown-timeout", metavar="DURATION", help="Time for running tasks to finish.  [default: 30s]")
 @setting_option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
 @setting_option("--log-format", metavar="FORMAT", help="text or json.  [default: text]")
@@ -54,8 +59,9 @@ _BURST_LOOK_SECONDS = 0.1
 def worker(session: Session, module: tuple[str, ...], burst: bool) -> None:
     """Run the handlers of MODULE for the tasks of a storage, until it is stopped.
 
-    MODULE has a dictionary "handlers" (task type to function) or a function "register(pool)"; MODULE:NAME names
-    another dictionary or function. DQ_HANDLERS may name modules instead.
+    MODULE has an application "app" (DistributedQ), a dictionary "handlers" (task type to function) or a function
+    "register(pool)"; MODULE:NAME names another one. DQ_HANDLERS may name modules instead. The storage is the one that
+    the application names, unless --storage-url names another.
 
     SIGTERM and Ctrl-C stop it gracefully: it takes no more tasks, and those that run may finish. A second one stops
     it at once.
@@ -67,9 +73,13 @@ def worker(session: Session, module: tuple[str, ...], burst: bool) -> None:
             "Name the MODULE with your handlers; distributed_queue.handlers has some for a first try"
         )
     logs.set_up(settings)
+    sources = load_handlers(settings.handlers)
+    url = storage_of(sources)
+    if url is not None:
+        session.offer_storage(url)
     with StopSignals() as signals, session.shared_queue(configure=True) as queue:
         pool = WorkerPool(queue)
-        register_handlers(settings.handlers, pool)
+        register_handlers(sources, pool)
         one = pool.add_worker(_config(settings))
         if not one.handlers:
             raise ConfigurationError(f"There are no handlers in {', '.join(settings.handlers)}")
@@ -99,6 +109,7 @@ def _greet(one: Worker, queue: HybridQueue) -> None:
         queue.storage.url,
         plural(config.max_workers, "task"),
     )
+    logger.info("durability %s", queue.health().durability)
     logger.info("handlers: %s; Ctrl-C or SIGTERM stops gracefully", ", ".join(sorted(one.handlers)))
 
 

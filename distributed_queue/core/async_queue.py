@@ -258,17 +258,15 @@ class AsyncQueue:
 
     async def close(self) -> None:
         """Finish what was submitted, then close the queue. A second call does nothing."""
-        if await self._finish():
+        if await self.run(self.end):
             await self.run(self.queue.close)
-            await self.run(self._getters.shutdown)
 
     async def detach(self) -> None:
         """Finish what was submitted and end this object's threads; the queue that it was made of goes on."""
-        if await self._finish():
-            self._getters.shutdown(wait=False)
+        await self.run(self.end)
 
-    async def _finish(self) -> bool:
-        """Take no more submissions, and see through those that are there; False if that was done before."""
+    def end(self) -> bool:
+        """``detach`` for callers without an event loop: it blocks. False if that was done before."""
         with self._lock:
             if self._closed:
                 return False
@@ -276,7 +274,8 @@ class AsyncQueue:
             for loop, submissions in self._collected.items():
                 self._committer.commit(loop, submissions)
             self._collected = {}
-        await self.run(self._committer.stop)
+        self._committer.stop()
+        self._getters.shutdown(wait=False)
         return True
 
     async def __aenter__(self) -> Self:

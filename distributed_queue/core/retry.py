@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable  # noqa: TC003 - in the annotations of a dataclass, which others may evaluate
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from distributed_queue.errors import InvalidTask
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MAX_RETRIES_LIMIT = 10_000
 MAX_FACTOR = 1000
@@ -96,3 +94,46 @@ def next_delay(
     if failures > max_retries:
         return None
     return policy.delay(failures, chance)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Which failures of a task function are tried again, how often, and when.
+
+    A failure counts if it is one of ``on`` and none of ``give_up_on``; all others end the task at once as a dead
+    letter. Exceeded time limits (``TimeLimitExceeded``) are failures like any other; crashes are counted apart.
+    """
+
+    max_retries: int | None = None
+    """Tries after the first; None: 3, or what the task itself says."""
+    policy: RetryPolicy = DEFAULT_RETRY
+    """The delays between them."""
+    on: tuple[type[BaseException], ...] = (Exception,)
+    give_up_on: tuple[type[BaseException], ...] = ()
+    max_elapsed: float | None = None
+    """No try begins later than this, in seconds, after the task was submitted."""
+    delay: Callable[[int, BaseException], float] | None = None
+    """Instead of ``policy``: seconds until the next try, from the number of failures (1 or more) and the latest."""
+
+    def __post_init__(self) -> None:
+        if self.max_retries is not None and not 0 <= self.max_retries <= MAX_RETRIES_LIMIT:
+            raise InvalidTask(
+                f"Retry.max_retries is {self.max_retries!r:.50}; it is a whole number from 0 to {MAX_RETRIES_LIMIT:,}",
+                field="max_retries",
+            )
+        for name, kinds in (("on", self.on), ("give_up_on", self.give_up_on)):
+            if not isinstance(kinds, tuple) or not all(isinstance(kind, type) for kind in kinds):
+                raise InvalidTask(f"Retry.{name} is {kinds!r:.80}; it is a tuple of exception classes", field=name)
+
+    def counts(self, error: BaseException) -> bool:
+        """Whether this failure may be tried again."""
+        return isinstance(error, self.on) and not isinstance(error, self.give_up_on)
+
+    def next_delay(self, error: BaseException, failures: int, policy: RetryPolicy | None) -> float:
+        """Seconds until the next try after the ``failures``-th failure; ``policy`` is the task's own, if it has one."""
+        if policy is None and self.delay is not None:
+            return min(MAX_DELAY_SECONDS, max(0.0, self.delay(failures, error)))
+        return (policy or self.policy).delay(failures)
+
+
+DEFAULT_RULE = Retry()

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.payload import MAX_TYPE_LENGTH
+from distributed_queue.core.retry import Retry, RetryPolicy
 from distributed_queue.errors import ConfigurationError, UnknownTaskType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from distributed_queue.core.retry import RetryPolicy
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Handler:
 
     function: Callable[[Any], Any]
     is_async: bool
-    retry: RetryPolicy | None = None
+    retry: Retry | None = None
     timeout: float | None = None
 
 
@@ -35,7 +34,7 @@ class HandlerTable:
         """Whether some handlers are async and some are not."""
 
     def register(
-        self, task_type: str, function: Callable[[Any], Any], retry: RetryPolicy | None, timeout: float | None
+        self, task_type: str, function: Callable[[Any], Any], retry: Retry | RetryPolicy | None, timeout: float | None
     ) -> None:
         """Let ``function`` run tasks of this type; a second registration replaces the first."""
         if not isinstance(task_type, str) or not 1 <= len(task_type) <= MAX_TYPE_LENGTH:
@@ -47,8 +46,9 @@ class HandlerTable:
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
             getattr(function, "__call__", None)  # noqa: B004 - an object whose __call__ is async
         )
+        rule = Retry(policy=retry) if isinstance(retry, RetryPolicy) else retry
         # A new dictionary each time: readers in other threads never see one that changes.
-        self._handlers = {**self._handlers, task_type: Handler(function, is_async, retry, timeout)}
+        self._handlers = {**self._handlers, task_type: Handler(function, is_async, rule, timeout)}
         kinds = {handler.is_async for handler in self._handlers.values()}
         self.any_async = True in kinds
         self.mixed = len(kinds) > 1

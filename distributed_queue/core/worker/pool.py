@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from distributed_queue.core.hybrid_queue import HybridQueue
-    from distributed_queue.core.retry import RetryPolicy
+    from distributed_queue.core.retry import Retry, RetryPolicy
 
 
 class WorkerPool:
@@ -26,7 +26,7 @@ class WorkerPool:
         self.queue = queue
         self.workers: dict[str, Worker] = {}
         self.running = False
-        self._handlers: dict[str, tuple[Callable[[Any], Any], RetryPolicy | None, float | None]] = {}
+        self._handlers: dict[str, tuple[Callable[[Any], Any], Retry | RetryPolicy | None, float | None]] = {}
         self._lock = threading.RLock()
         self._autoscaler: Autoscaler | None = None
 
@@ -35,7 +35,7 @@ class WorkerPool:
         task_type: str,
         function: Callable[[Any], Any],
         *,
-        retry: RetryPolicy | None = None,
+        retry: Retry | RetryPolicy | None = None,
         timeout: float | None = None,
     ) -> None:
         """Register a handler with every worker, present and future. See ``Worker.register_handler``."""

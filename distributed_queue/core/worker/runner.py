@@ -10,11 +10,19 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.payload import decode_body, encode_result, payload_type, type_and_data
-from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
 from distributed_queue.core.storage import Outcome, Settlement
 from distributed_queue.core.task import Failure, describe, encode_failure
 from distributed_queue.core.worker.context import running_attempt
-from distributed_queue.errors import InvalidResult, InvalidTask, LeaseLost, TaskCancelled, UnknownTaskType
+from distributed_queue.core.worker.verdict import judge
+from distributed_queue.errors import (
+    Discard,
+    InvalidResult,
+    InvalidTask,
+    LeaseLost,
+    Snooze,
+    TaskCancelled,
+    UnknownTaskType,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.task import Task
     from distributed_queue.core.worker.attempt import Attempt
     from distributed_queue.core.worker.handlers import Handler, HandlerTable
+    from distributed_queue.core.worker.verdict import Judgement
 
 logger = logging.getLogger("distributed_queue.worker")
 
@@ -156,20 +165,28 @@ class Runner:
         except InvalidTask as unreadable:
             logger.error("task %s cannot be read and is dead: %s", claimed.id, unreadable)  # noqa: TRY400 - ours
             return attempt.report(Outcome.BURY, error=encoded, reason="unreadable")
-        if self._error_handler is not None:
+        if self._error_handler is not None and not isinstance(error, (Snooze, Discard)):
             self._tell(self._error_handler, task, error)
-        policy = task.retry or (handler.retry if handler else None) or DEFAULT_RETRY
-        delay = next_delay(policy, claimed.failures + 1, task.max_retries)
+        outcome, delay, reason = self._judge(attempt, handler, task, error)
+        what = f"task {task.task_id} ({task.type})"
         summary = describe(error)[:500]
-        if isinstance(error, InvalidResult):
-            # The work was done: to do it again would give the same result.
-            logger.error("task %s (%s) is dead: %s", task.task_id, task.type, summary)
-            return attempt.report(Outcome.BURY, error=encoded, reason=error.code)
-        if delay is None:
-            logger.error("task %s (%s) failed and is dead: %s", task.task_id, task.type, summary)
-            return attempt.report(Outcome.BURY, error=encoded)
-        logger.warning("task %s (%s) failed, next try in %.1f s: %s", task.task_id, task.type, delay, summary)
-        return attempt.report(Outcome.RETRY, error=encoded, delay=delay)
+        if outcome is Outcome.BURY:
+            logger.error("%s failed and is dead: %s", what, summary)
+            return attempt.report(Outcome.BURY, error=encoded, reason=reason)
+        if outcome is Outcome.RETRY:
+            logger.warning("%s failed, next try in %.1f s: %s", what, delay, summary)
+            return attempt.report(Outcome.RETRY, error=encoded, delay=delay)
+        logger.info("%s: %s", what, summary)
+        return attempt.report(outcome, delay=delay)
+
+    def _judge(self, attempt: Attempt, handler: Handler | None, task: Task, error: BaseException) -> Judgement:
+        claimed = attempt.claimed
+        age = claimed.claimed_at + attempt.seconds - claimed.created_at
+        try:
+            return judge(error, task, handler.retry if handler else None, age)
+        except Exception:
+            logger.exception("the retry rule for task %s failed; the default counts", claimed.id)
+            return judge(error, task, None, age)
 
     def _tell(self, error_handler: Callable[[Task, BaseException], object], task: Task, error: BaseException) -> None:
         try:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from distributed_queue.core.hybrid_queue import HybridQueue
-    from distributed_queue.core.retry import RetryPolicy
+    from distributed_queue.core.retry import Retry, RetryPolicy
     from distributed_queue.core.storage import Command, WorkerInfo
     from distributed_queue.core.worker.attempt import Attempt
     from distributed_queue.errors import HandlerError
@@ -72,7 +72,7 @@ class Worker:
         task_type: str,
         function: Callable[[Any], Any],
         *,
-        retry: RetryPolicy | None = None,
+        retry: Retry | RetryPolicy | None = None,
         timeout: float | None = None,
     ) -> None:
         """Let ``function(data)`` run tasks of this type. ``def`` runs in a thread, ``async def`` on the event loop.

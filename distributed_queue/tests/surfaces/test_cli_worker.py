@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from distributed_queue.cli.exits import ExitCode
-from distributed_queue.cli.loading import register_handlers
+from distributed_queue.cli.loading import load_handlers, register_handlers
 from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError
@@ -22,11 +22,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MODULE = """
+from distributed_queue import DistributedQ
+
 def double(data):
     return data * 2
 
 handlers = {"double": double}
 others = {"triple": lambda data: data * 3}
+
+app = DistributedQ("sqlite:///theirs.db")
+
+@app.task
+def quintuple(number: int) -> int:
+    return number * 5
 
 def by_hand(pool):
     pool.register_handler("quadruple", lambda data: data * 4, timeout=5)
@@ -51,6 +59,28 @@ def test_handlers_come_from_a_dictionary_or_a_function(
     answer = run(home, "worker", reference, "--burst", "--storage-url", sqlite_url)
     assert answer.code == 0, answer.err
     assert look(queue, task).result == result
+
+
+def test_the_functions_of_an_application_run_over_the_storage_that_it_names(home: Path, sqlite_url: str) -> None:
+    theirs = f"sqlite:///{home}/theirs.db"
+    with HybridQueue.from_url(theirs) as queue, HybridQueue.from_url(sqlite_url) as other:
+        named = put(queue, {"type": "quintuple", "data": {"number": 7}})
+        flagged = put(other, {"type": "quintuple", "data": {"number": 8}})
+        answer = run(home, "worker", "mine:app", "--burst", DQ_STORAGE_URL=sqlite_url)
+        assert answer.code == 0, answer.err
+        assert (look(queue, named).result, look(other, flagged).result) == (35, None)
+        answer = run(home, "worker", "mine:app", "--burst", "--storage-url", sqlite_url)
+        assert answer.code == 0, answer.err
+        assert look(other, flagged).result == 40
+
+
+def test_applications_that_name_different_storages_are_refused(home: Path) -> None:
+    (home / "yours.py").write_text(
+        "from distributed_queue import DistributedQ\napp = DistributedQ('sqlite:///yours.db')"
+    )
+    answer = run(home, "worker", "mine:app", "yours", "--burst")
+    assert answer.code == ExitCode.USAGE
+    assert "name different storages, sqlite:///theirs.db and sqlite:///yours.db" in answer.err
 
 
 def test_a_burst_does_what_is_ready_and_leaves_what_is_not(home: Path, shared_url: str) -> None:
@@ -170,7 +200,7 @@ def test_several_modules_are_loaded_and_the_last_word_counts(
 ) -> None:
     write("load_one", "handlers = {'a': str, 'b': str}")
     write("load_two", "def register(pool):\n    pool.register_handler('b', int)")
-    register_handlers(["load_one", "load_two"], pool)
+    register_handlers(load_handlers(["load_one", "load_two"]), pool)
     assert known(pool) == {"a": str, "b": int}
 
 
@@ -180,7 +210,7 @@ def test_several_modules_are_loaded_and_the_last_word_counts(
         ("", "load_nowhere", "There is no module 'load_nowhere'"),
         ("import load_missing", "load_broken", "Module 'load_broken' needs 'load_missing', which is not installed"),
         ("1 / 0", "load_broken", "cannot be imported: ZeroDivisionError: division by zero"),
-        ("x = 1", "load_broken", "neither a dictionary 'handlers' nor a function 'register"),
+        ("x = 1", "load_broken", "no dictionary 'handlers', no function 'register\\(pool\\)' and no application 'app'"),
         ("x = 1", "load_broken:x", "no function named 'x'"),
         ("x = 1", "load_broken:y", "no function named 'y'"),
         ("handlers = {'a': 1}", "load_broken", "cannot be called"),
@@ -197,4 +227,4 @@ def test_what_cannot_be_loaded_is_explained(
 ) -> None:
     write("load_broken", text)
     with pytest.raises(ConfigurationError, match=message):
-        register_handlers([reference], pool)
+        register_handlers(load_handlers([reference]), pool)
