@@ -7,10 +7,9 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware import Middleware
-from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
@@ -70,10 +69,12 @@ def create_app(queue: HybridQueue, pool: WorkerPool | None = None, options: ApiO
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        middleware=[Middleware(Edge, options=options, requests=services.requests, direct=_direct())],
+        middleware=[
+            Middleware(Edge, options=options, guard=services.guard, requests=services.requests, direct=_direct())
+        ],
         exception_handlers={
             DistributedQueueError: answer_error,
-            HTTPException: _answer_http,
+            HTTPException: answer_http,
             RequestValidationError: answer_validation,
             ValidationError: answer_validation,
         },
@@ -112,28 +113,10 @@ async def _go_home(request: Request) -> Response:
     return RedirectResponse(request.scope.get("root_path", "") + services_of(request).options.home)
 
 
-async def _answer_http(request: Request, error: Exception) -> Response:
-    response = await answer_http(request, error)
-    if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 - method not allowed
-        response.headers["Allow"] = ", ".join(_allowed(request.scope["path"]))
-    return response
-
-
-def _allowed(path: str) -> list[str]:
-    """The methods that a path takes, over all routes that have it."""
-    routes = [route for router in _ROUTERS for route in _routes(router) if route.path_regex.match(path)]
-    methods = {method for route in routes for method in route.methods or ()}
-    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
-
-
 def _direct() -> dict[tuple[str, str], ASGIApp]:
     return {
         (method, route.path): route.direct()
-        for route in _routes(tasks.submitting)
+        for route in tasks.submitting.routes
         if isinstance(route, DirectRoute)
         for method in route.methods or ()
     }
-
-
-def _routes(router: APIRouter) -> list[APIRoute]:
-    return [route for route in router.routes if isinstance(route, APIRoute)]

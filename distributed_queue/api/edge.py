@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect
 
 from distributed_queue.api import headers as answer_headers
-from distributed_queue.api.auth import READING_METHODS, WriteGuard
+from distributed_queue.api.auth.access import Access, Permit, path_of
+from distributed_queue.api.auth.guard import READING_METHODS, Asked, Caller, Guard
+from distributed_queue.api.auth.roles import ACCESS, Role
 from distributed_queue.api.limits import ENVELOPE_BYTES, announced_too_large, counted, drain
 from distributed_queue.api.options import PREFIX, ApiOptions
 from distributed_queue.api.problems import PROBLEMS, REQUEST_ID, ApiProblem
@@ -28,6 +30,8 @@ STREAM_PATH = f"{PREFIX}/events"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE = "other"
+CALLER = "distributedq.caller"
+"""Where the ASGI scope has who sends the request."""
 
 
 class Edge:
@@ -37,12 +41,18 @@ class Edge:
     """
 
     def __init__(
-        self, app: ASGIApp, options: ApiOptions, requests: RequestTimes, direct: Mapping[tuple[str, str], ASGIApp]
+        self,
+        app: ASGIApp,
+        options: ApiOptions,
+        guard: Guard,
+        requests: RequestTimes,
+        direct: Mapping[tuple[str, str], ASGIApp],
     ) -> None:
         self._app = app
         self._direct = direct
         """Applications for the busiest endpoints, by method and path."""
-        self._guard = WriteGuard(options.api_key)
+        self._guard = guard
+        self._access = Access({**ACCESS, **options.access})
         self._limit_bytes = options.max_body_bytes + ENVELOPE_BYTES
         self._batch_limit_bytes = options.max_batch_bytes
         self._requests = requests
@@ -65,8 +75,9 @@ class Edge:
                 message["headers"] = answer_headers.complete(message["headers"], identifier)
             await send(message)
 
+        permit = self._access.find(method, path_of(scope))
         try:
-            refusal = self._refuse(scope, given)
+            refusal = self._refuse(scope, given, permit)
             if refusal is not None:
                 await drain(receive)
                 await refusal.response(identifier)(scope, receive, answer)
@@ -82,30 +93,40 @@ class Edge:
             await problem.response(identifier)(scope, receive, answer)
         if scope["path"] != STREAM_PATH:
             label = method if method in _METHODS else _NO_ROUTE
-            self._requests.observe(label, _template(scope), status, time.perf_counter() - started)
+            template = permit.template if permit is not None else _NO_ROUTE
+            self._requests.observe(label, template, status, time.perf_counter() - started)
 
     async def _pass_on(self, scope: Scope, receive: Receive, answer: Send) -> None:
         method = scope["method"]
         if method not in READING_METHODS:
             app = self._direct.get((method, scope["path"]), self._app)
             await app(scope, counted(receive, self._limit(scope)), answer)
-        elif method == "HEAD" and scope["path"] != STREAM_PATH:
+        elif method == "HEAD":
             # Endpoints know GET only. The server, which has the scope as it came, leaves the body out.
-            as_get = {**scope, "method": "GET"}
-            await self._app(as_get, receive, answer)
-            scope["route"] = as_get.get("route")
+            await self._app({**scope, "method": "GET"}, receive, answer)
         else:
             await self._app(scope, receive, answer)
 
-    def _refuse(self, scope: Scope, given: dict[bytes, bytes]) -> ApiProblem | None:
-        if scope["method"] in READING_METHODS:
-            return None
-        return self._guard.check(scope["method"], given) or announced_too_large(given, self._limit(scope))
+    def _refuse(self, scope: Scope, given: dict[bytes, bytes], permit: Permit | None) -> ApiProblem | None:
+        """The problem with a request that must not go on."""
+        method = scope["method"]
+        role = Role.READ if permit is None else permit.role
+        client = scope.get("client") or ("", 0)
+        caller = self._guard.admit(Asked(method, role, given, client[0]))
+        if not isinstance(caller, Caller):
+            return caller
+        scope[CALLER] = caller
+        if permit is None:
+            return self._nowhere(scope)
+        return None if method in READING_METHODS else announced_too_large(given, self._limit(scope))
+
+    def _nowhere(self, scope: Scope) -> ApiProblem:
+        """What is told of an address, or a method, that the table of roles does not have."""
+        methods = self._access.methods(path_of(scope))
+        if not methods:
+            return ApiProblem("not-found", "There is nothing at this address. /docs lists what there is.")
+        detail = f"{scope['method']} is not what this address takes; see the header Allow."
+        return ApiProblem("method-not-allowed", detail, headers={"Allow": ", ".join(methods)})
 
     def _limit(self, scope: Scope) -> int:
         return self._batch_limit_bytes if scope["path"] == BATCH_PATH else self._limit_bytes
-
-
-def _template(scope: Scope) -> str:
-    """The route with its parameters' names, so that there are as many values as there are routes."""
-    return getattr(scope.get("route"), "path", None) or _NO_ROUTE

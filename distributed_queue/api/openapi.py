@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
-from distributed_queue.api.auth import HEADER, READING_METHODS
+from distributed_queue.api.auth.guard import HEADER, READING_METHODS
 from distributed_queue.api.models.base import In, Out
 from distributed_queue.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distributed_queue.core.payload import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from distributed_queue.api.auth.roles import Role
 
 PREFIX = "/api/v1"
 """Where the API lives."""
@@ -15,7 +21,16 @@ class ApiOptions:
     """Limits and secrets of one API application. Durations are in seconds."""
 
     api_key: str | None = field(default=None, repr=False)
-    """Requests that write need it as ``X-API-Key``; None lets everyone write."""
+    """A key that may do everything. Without it and without ``keys_file`` everyone may."""
+    keys_file: Path | None = None
+    """The file with the scoped keys, as ``dq keys`` writes it. Changes count within a second."""
+    require_key_for_reads: bool = False
+    """Whether reading needs a key too. Health and documentation never do."""
+    max_failed_keys: int = 10
+    """Wrong keys that may come from one address within a minute."""
+    access: Mapping[tuple[str, str], Role | None] = field(default_factory=dict)
+    """What role the routes need that you add to the application, by method and path; None lets everyone in. A route
+    without one is closed."""
     max_body_bytes: int = MAX_BODY_BYTES
     """Largest task, as it is sent. Give the queue the same limit: it checks what the payload takes encoded."""
     max_batch_tasks: int = 10_000

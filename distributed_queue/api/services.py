@@ -10,6 +10,7 @@ import msgspec
 from fastapi import Depends, Request
 from starlette.responses import Response
 
+from distributed_queue.api.auth.guard import Guard
 from distributed_queue.api.feed import Feed
 from distributed_queue.core.async_queue import AsyncQueue
 from distributed_queue.observability.metrics import make_registry
@@ -33,6 +34,7 @@ class Services:
         self.queue = AsyncQueue(queue)
         self.pool = pool
         self.options = options
+        self.guard = Guard(options)
         self.requests = RequestTimes()
         self.registry = make_registry(queue, self.requests)
         self.summary = Summary(queue, self.requests)

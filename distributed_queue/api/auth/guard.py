@@ -1,0 +1,162 @@
+"""Decides on each request, before it is routed and before its body is read: who sends it, and whether they may."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from distributed_queue.api.auth.failures import Failures
+from distributed_queue.api.auth.keyfile import KeyFile
+from distributed_queue.api.auth.keys import digest, key_id
+from distributed_queue.api.auth.roles import Role, grants
+from distributed_queue.api.problems import ApiProblem, retry_after
+from distributed_queue.core.clock import SystemClock
+from distributed_queue.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from distributed_queue.api.options import ApiOptions
+
+logger = logging.getLogger(__name__)
+
+HEADER = "X-API-Key"
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
+
+_KEY = HEADER.lower().encode()
+_AUTHORIZATION = b"authorization"
+_BEARER = b"bearer "
+_SITE = b"sec-fetch-site"
+_OWN_SITES = frozenset({b"same-origin", b"none"})
+_NOBODYS = digest(b"")
+"""Compared with where there is no key to compare with, so that it takes as long."""
+_now = SystemClock().now
+_HOW = f"Send it as the header {HEADER}, or as Authorization: Bearer."
+
+
+class Caller(NamedTuple):
+    """Who sends a request."""
+
+    name: str
+    roles: tuple[Role, ...]
+    key_id: str | None = None
+
+
+class Asked(NamedTuple):
+    """What the guard looks at."""
+
+    method: str
+    role: Role | None
+    """What the request needs; None where everyone may."""
+    headers: Mapping[bytes, bytes]
+    address: str
+
+
+ANONYMOUS = Caller("anonymous", ())
+_ONLY_KEY = Caller("API_KEY", (Role.ADMIN,))
+
+
+class Guard:
+    """Knows the keys. For use by one thread."""
+
+    def __init__(
+        self,
+        options: ApiOptions,
+        now: Callable[[], float] = _now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._digest = None if options.api_key is None else digest(options.api_key.encode())
+        self._file = None if options.keys_file is None else KeyFile(options.keys_file, monotonic)
+        self._closed_reads = options.require_key_for_reads
+        self._failures = Failures(options.max_failed_keys)
+        self._now = now
+        self._monotonic = monotonic
+        if self._closed_reads and not self._has_keys:
+            raise ConfigurationError("Reading is to need a key, but there is none: set an API key or a key file.")
+
+    def admit(self, asked: Asked) -> Caller | ApiProblem:
+        """Who sends the request, or the problem with it."""
+        writes = asked.method not in READING_METHODS
+        caller = ANONYMOUS
+        if self._has_keys and asked.role is not None and (writes or asked.role is not Role.READ or self._closed_reads):
+            identified = self._identify(asked)
+            if isinstance(identified, ApiProblem):
+                return identified
+            caller = identified
+            if not grants(caller.roles, asked.role):
+                return _forbidden(caller, asked.role)
+        # A page that someone merely visits must not steer a queue on the same machine. Programs send no such header.
+        if writes and asked.headers.get(_SITE, b"none") not in _OWN_SITES:
+            return ApiProblem("cross-site", "Requests that change something are not taken from pages of other sites.")
+        return caller
+
+    def still_knows(self, caller: Caller) -> bool:
+        """Whether the key of an earlier request is valid still."""
+        if caller.key_id is None:
+            return True
+        record = self._file.find(caller.key_id) if self._file is not None else None
+        return record is not None and record.state(self._now()) == "active"
+
+    @property
+    def _has_keys(self) -> bool:
+        return self._digest is not None or self._file is not None
+
+    def _identify(self, asked: Asked) -> Caller | ApiProblem:
+        key = _given(asked.headers)
+        if key is None:
+            return _unauthorized(f"This needs an API key. {_HOW}")
+        now = self._monotonic()
+        wait = self._failures.wait_seconds(asked.address, now)
+        identifier = key_id(key)
+        # A key with 256 random bits cannot be guessed, so nobody who has one is held up by those who try.
+        if not wait or identifier is not None:
+            caller = self._look_up(key, identifier)
+            if caller is not None:
+                self._failures.succeeded(asked.address, now)
+                return caller
+            self._failures.failed(asked.address, now)
+        if wait:
+            return ApiProblem(
+                "too-many-failures", "Too many wrong API keys came from this address. Try later.", **retry_after(wait)
+            )
+        return _unauthorized(f"The API key is not accepted: it is wrong, or no longer valid. {_HOW}")
+
+    def _look_up(self, key: bytes, identifier: str | None) -> Caller | None:
+        """Whose key it is. Takes the same steps whether or not there is such a key."""
+        given = digest(key)
+        record = None if self._file is None or identifier is None else self._file.find(identifier)
+        is_scoped = hmac.compare_digest(given, _NOBODYS if record is None else bytes.fromhex(record.sha256))
+        is_only = hmac.compare_digest(given, self._digest or _NOBODYS)
+        if is_only and self._digest is not None:
+            return _ONLY_KEY
+        if not is_scoped or record is None:
+            return None
+        state = record.state(self._now())
+        if state != "active":
+            logger.warning("a request came with the API key %s (%s), which is %s", record.name, record.id, state)
+            return None
+        return Caller(record.name, record.roles, record.id)
+
+
+def _given(headers: Mapping[bytes, bytes]) -> bytes | None:
+    key = headers.get(_KEY)
+    if key is None:
+        value = headers.get(_AUTHORIZATION, b"")
+        if value[: len(_BEARER)].lower() != _BEARER:
+            return None
+        key = value[len(_BEARER) :].strip()
+    return key or None
+
+
+def _unauthorized(detail: str) -> ApiProblem:
+    return ApiProblem(
+        "unauthorized", detail, headers={"WWW-Authenticate": f'ApiKey header="{HEADER}", Bearer realm="distributedq"'}
+    )
+
+
+def _forbidden(caller: Caller, needed: Role) -> ApiProblem:
+    held = ", ".join(caller.roles)
+    return ApiProblem("forbidden", f"This needs a key with the role {needed}; yours has {held}.", required_role=needed)

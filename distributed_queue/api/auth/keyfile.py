@@ -1,0 +1,139 @@
+"""The file with the scoped keys: JSON that ``dq keys`` writes, and that servers read again whenever it changes."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import stat
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from distributed_queue.api.auth.keys import KeyRecord
+from distributed_queue.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often a server looks whether the file changed, while requests come: a revoked key works this long at most."""
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_MAX_BYTES = 16 << 20
+
+
+class _Content(msgspec.Struct, forbid_unknown_fields=True):
+    version: int
+    keys: list[KeyRecord]
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Content).decode
+
+
+def read_keys(path: Path) -> list[KeyRecord]:
+    """The keys of a file. Raises ``ConfigurationError`` where it is missing, damaged, or others may write to it."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_mode & _OTHERS_WRITE:
+                raise ConfigurationError(f"Others may write to the key file {path}. Close it: chmod go-w {path}")
+            content = _decode(file.read(_MAX_BYTES))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"There is no key file {path}. Make its first key: dq keys create --name NAME --role ROLE"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"The key file {path} cannot be read: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # The error's own text may show what the file has.
+        raise ConfigurationError(f"The key file {path} is damaged; dq keys writes it, nothing else should") from error
+    if content.version != 1:
+        raise ConfigurationError(f"The key file {path} has version {content.version}; this program reads version 1")
+    return content.keys
+
+
+@contextmanager
+def changing_keys(path: Path) -> Iterator[list[KeyRecord]]:
+    """The keys of a file, to change in the block; they are written after it, in one step. Others wait meanwhile.
+
+    A file that does not exist is made. Raises as ``read_keys`` does.
+    """
+    path = path.resolve()
+    try:
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise ConfigurationError(f"The folder {path.parent} cannot be used: {error.strerror}") from error
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        keys = read_keys(path) if path.exists() else []
+        yield keys
+        _write(path, keys)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _write(path: Path, keys: list[KeyRecord]) -> None:
+    content = msgspec.json.format(_encode(_Content(1, keys)), indent=2) + b"\n"
+    try:
+        # Made with mode 0600, before anything is in it.
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise ConfigurationError(f"The key file {path} cannot be written: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise ConfigurationError(f"The key file {path} cannot be written: {error.strerror}") from error
+
+
+class KeyFile:
+    """The keys of a file as they are now. For use by one thread.
+
+    A file that is damaged later leaves the keys as they were, with an error in the log; one that is gone leaves none.
+    """
+
+    def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.path = path
+        self._monotonic = monotonic
+        self._seen = self._look()
+        self._looked_at = monotonic()
+        self._keys = {key.id: key for key in read_keys(path)}
+
+    def find(self, identifier: str) -> KeyRecord | None:
+        """The key with an id."""
+        now = self._monotonic()
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            self._read_if_changed()
+        return self._keys.get(identifier)
+
+    def _look(self) -> tuple[int, ...] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
+
+    def _read_if_changed(self) -> None:
+        seen = self._look()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._keys = {key.id: key for key in read_keys(self.path)} if seen else {}
+        except ConfigurationError as error:
+            logger.error("the API keys stay as they were: %s", error)  # noqa: TRY400 - no traceback for a file
+        else:
+            logger.info("read %d API keys from %s", len(self._keys), self.path)
