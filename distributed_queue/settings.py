@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from distributed_queue.core.durability import Durability
 from distributed_queue.errors import ConfigurationError, MissingDependency
 
 if TYPE_CHECKING:
@@ -116,6 +117,11 @@ class Settings:
     storage_url: str | None = _setting(None, "DQ_STORAGE_URL", "REDIS_URL", secret=True)
     """Where the tasks are: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``redis://host:6379/0``, ``rediss://…``
     or ``memory://``. The default is a SQLite file in the user's data folder; name a Redis when several hosts work."""
+
+    durability: str | None = _setting(None, "DQ_DURABILITY", kind=_one_of(*map(str, Durability)))
+    """What an acknowledged task has to survive at least, besides the death of any worker and client: ``none`` is
+    nothing more, ``standard`` a crash of the storage, ``durable`` a power cut, ``replicated`` the loss of a host. The
+    default takes what the storage has. A storage that gives less is refused at the start, with what to change."""
 
     workers: int = _setting(10, "DQ_WORKERS", kind=_whole(0, 10_000))
     """Handlers that run at the same time in this process. 0 lets the server run none. More for handlers that wait for

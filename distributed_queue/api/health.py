@@ -44,6 +44,7 @@ async def get_readiness(services: Provided) -> Response:
     storage = {
         "engine": health.engine,
         "version": health.version,
+        "profile": health.profile,
         "durability": health.durability,
         "latency_seconds": round(health.latency, 6),
     }
@@ -53,12 +54,17 @@ async def get_readiness(services: Provided) -> Response:
 async def _storage(services: Services, reasons: list[str]) -> StorageHealth | None:
     patience = services.options.ready_seconds
     try:
-        return await asyncio.wait_for(services.queue.health(), patience)
+        health = await asyncio.wait_for(services.queue.health(), patience)
     except asyncio.TimeoutError:
         reasons.append(f"The storage did not answer within {patience:g} s.")
     except DistributedQueueError as error:
         logger.warning("not ready: %s", error)
         reasons.append(PROBLEMS[error.code].title + ".")
+    else:
+        if health.missing:
+            logger.warning("not ready: %s", health.missing)
+            reasons.append(f"The storage gives durability {health.profile}, and more is demanded.")
+        return health
     return None
 
 

@@ -63,7 +63,7 @@ _LONGEST_REQUEST_SECONDS = 10.0
 @setting_option(
     "--durability",
     metavar="PROFILE",
-    help="What an acknowledged task has to survive: standard, durable or replicated. A storage that gives less is refused.",
+    help="What an acknowledged task has to survive, or the storage is refused: standard, durable or replicated.",
 )
 @setting_option("--shutdown-timeout", metavar="DURATION", help="Time for running tasks to finish.  [default: 30s]")
 @setting_option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")

@@ -49,7 +49,7 @@ _BURST_LOOK_SECONDS = 0.1
 @setting_option(
     "--durability",
     metavar="PROFILE",
-    help="What an acknowledged task has to survive: standard, durable or replicated. A storage that gives less is refused.",
+    help="What an acknowledged task has to survive, or the storage is refused: standard, durable or replicated.",
 )
 @setting_option("--shutdown-timeout", metavar="DURATION", help="Time for running tasks to finish.  [default: 30s]")
 @setting_option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")

@@ -26,7 +26,10 @@ class ReadyStorageOut(Out):
 
     engine: str
     version: str
-    durability: str = Field(description="What an acknowledged task survives.")
+    profile: Literal["none", "standard", "durable", "replicated", "unknown"] = Field(
+        description="The durability profile that the storage's own settings give."
+    )
+    durability: str = Field(description="The profile, and what an acknowledged task survives in words.")
     latency_seconds: float
 
 
@@ -47,7 +50,8 @@ class ReadyOut(Out):
                 "storage": {
                     "engine": "sqlite",
                     "version": "3.54.1",
-                    "durability": "Acknowledged tasks survive a crash of the machine.",
+                    "profile": "durable",
+                    "durability": "durable: An acknowledged task survives a crash of the machine.",
                     "latency_seconds": 0.0004,
                 },
                 "workers": {"total": 1, "claiming": 1},

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis
 
 from distributed_queue.api.models.health import HealthOut, ReadyOut
 from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.worker import WorkerPool
+from distributed_queue.testing.servers import RedisServer
 from distributed_queue.tests.steps import LIMIT
 from distributed_queue.tests.surfaces.api_server import make_pool, serve, serve_with_workers
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_process_that_answers_is_healthy() -> None:
@@ -28,8 +33,22 @@ def test_ready_tells_what_an_acknowledged_task_survives() -> None:
         ready = api.get("/ready")
         ReadyOut.model_validate(ready)
         assert ready["storage"]["engine"] == "memory"
+        assert ready["storage"]["profile"] == "none"
         assert "lost" in ready["storage"]["durability"]
         assert ready["workers"] == {"total": 1, "claiming": 1}
+
+
+def test_a_storage_that_became_weaker_than_demanded_makes_a_server_unready(tmp_path: Path) -> None:
+    with (
+        RedisServer(tmp_path, appendonly="yes") as server,
+        HybridQueue.from_url(server.url, durability="standard") as queue,
+        serve(queue) as api,
+    ):
+        assert api.get("/ready")["storage"]["profile"] == "standard"
+        with redis.Redis(port=server.port) as client:
+            client.config_set("appendonly", "no")
+        problem = api.problem(api.client.get("/ready"), 503, "not-ready")
+        assert problem["reasons"] == ["The storage gives durability none, and more is demanded."]
 
 
 @pytest.mark.parametrize("name", ["health", "ready", "metrics"])
