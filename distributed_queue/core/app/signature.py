@@ -78,8 +78,9 @@ class Signature:
         return plain if self._result is Any else from_plain(plain, self._result)
 
     def __str__(self) -> str:
-        # Annotations that are texts (PEP 563) are shown as they were written.
-        return self._function.__name__ + _QUOTED.sub(r"\1\2", str(self._signature))
+        # Annotations are shown as they were written: without quotes (PEP 563), and without the function's own module.
+        shown = _QUOTED.sub(r"\1\2", str(self._signature)).replace(f"{self._function.__module__}.", "")
+        return self._function.__name__ + shown
 
     def _bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if self._is_simple and len(args) <= len(self._positional):
