@@ -55,6 +55,10 @@ format: .venv/.dev-ready ## Format the code, and mend what the linter can mend
 bench: .venv/.run-ready servers ## Measure speed and cost on this machine (ARGS="--quick")
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: .venv/.dev-ready servers ## Measure other task queues beside this one (ARGS="--quick", ARGS="dramatiq huey")
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks.peers $(ARGS)
+
 .PHONY: chaos
 chaos: .venv/.dev-ready servers ## Kill workers and servers under load (ARGS="--engine redis --tasks 20000 --kills 25")
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m distributed_queue.tests.chaos.kills $(ARGS)

@@ -59,7 +59,7 @@ def main() -> None:
     options = parse(sys.argv[1:])
     names = list(NAMES) if not options.storage or "all" in options.storage else options.storage
     rounds, scale = (1, Scale(QUICK_FACTOR)) if options.quick else (options.rounds, Scale(1))
-    circumstances = conditions()
+    circumstances = conditions("benchmarks")
     with open_places(names) as places:
         figures = run(places, options.scenario or list(SCENARIOS), rounds, scale, Console(stderr=True))
     console = Console(width=None if sys.stdout.isatty() else 120)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 PACKAGES = ("msgspec", "redis", "hiredis", "apsw")
 
 
-def conditions() -> dict[str, Any]:
-    """When, on what, and with which versions the figures were taken."""
+def conditions(program: str) -> dict[str, Any]:
+    """When, on what, and with which versions the figures of a program were taken."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": " ".join(["python -m benchmarks", *sys.argv[1:]]),
+        "command": " ".join([f"python -m {program}", *sys.argv[1:]]),
         "machine": {
             "system": platform.platform(),
             "processor": _processor(),
@@ -55,9 +55,9 @@ def rows(figures: list[Figure]) -> list[tuple[str, ...]]:
         found.append(
             (
                 figure.name,
-                f"{_number(figure.value)} {figure.unit}",
-                _number(min(figure.samples)),
-                _number(max(figure.samples)),
+                f"{number(figure.value)} {figure.unit}",
+                number(min(figure.samples)),
+                number(max(figure.samples)),
                 "" if times is None else f"{times:.2f}",
                 *("" if each is None else f"{each:.1f}" for each in figure.cpu),
             )
@@ -89,7 +89,8 @@ def write_json(path: Path, rounds: int, figures: list[Figure], circumstances: di
     path.write_text(json.dumps({**circumstances, "rounds": rounds, "figures": found}, indent=2) + "\n")
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """With as many digits as mean something."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"  # noqa: PLR2004 - three digits that mean something
 
 
