@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from distributed_queue.api import headers as answer_headers
 from distributed_queue.api.auth.access import Access, Permit, path_of
-from distributed_queue.api.auth.guard import READING_METHODS, Asked, Caller, Guard
+from distributed_queue.api.auth.guard import CALLER, READING_METHODS, Asked, Caller, Guard
 from distributed_queue.api.auth.roles import ACCESS, Role
 from distributed_queue.api.limits import ENVELOPE_BYTES, announced_too_large, counted, drain
 from distributed_queue.api.options import PREFIX, ApiOptions
@@ -30,8 +30,6 @@ STREAM_PATH = f"{PREFIX}/events"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE = "other"
-CALLER = "distributedq.caller"
-"""Where the ASGI scope has who sends the request."""
 
 
 class Edge:

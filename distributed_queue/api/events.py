@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 from fastapi.sse import EventSourceResponse
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
+from distributed_queue.api.auth.guard import CALLER
 from distributed_queue.api.marks import decode_marks
 from distributed_queue.api.openapi import problems
 from distributed_queue.api.options import PREFIX
@@ -18,6 +20,8 @@ from distributed_queue.api.services import Provided
 from distributed_queue.core.storage import check_queue_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import Message, Receive, Scope, Send
 
     from distributed_queue.api.feed import Stream
@@ -26,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 router = APIRouter(prefix=PREFIX, tags=["events"])
 
+_LOOK_SECONDS = 2.0
+"""How often it is looked whether the key of a stream is valid still."""
 _EXAMPLE = """event: task.completed
 data: {"queue":"default","position":42,"at":"2026-08-01T12:00:00.009Z","event":"task.completed","task_id":"0192f0c1-7a7e-7cc3-98c4-dc0c0c07398f","attempt":1,"detail":null}
 id: default:42
@@ -34,12 +40,13 @@ id: default:42
 
 
 class EventStreamResponse(EventSourceResponse):
-    """Sends a stream until it ends, its client goes, or its client takes nothing for too long."""
+    """Sends a stream until it ends, its client goes or takes nothing for too long, or its key is no longer valid."""
 
-    def __init__(self, stream: Stream, stall_seconds: float) -> None:
+    def __init__(self, stream: Stream, stall_seconds: float, allowed: Callable[[], bool]) -> None:
         super().__init__(stream.chunks(), headers={"X-Accel-Buffering": "no"})
         self._stream = stream
         self._stall_seconds = stall_seconds
+        self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; whatever happens, let go of it then."""
@@ -51,10 +58,17 @@ class EventStreamResponse(EventSourceResponse):
                 logger.info("an event stream was dropped: its client took nothing for %g s", self._stall_seconds)
                 raise ClientDisconnect from None
 
+        watch = asyncio.create_task(self._end_when_forbidden())
         try:
             await super().__call__(scope, receive, send_in_time)
         finally:
+            watch.cancel()
             self._stream.close()
+
+    async def _end_when_forbidden(self) -> None:
+        while self._allowed():  # noqa: ASYNC110 - nothing tells when a key expires
+            await asyncio.sleep(_LOOK_SECONDS)
+        self._stream.end()
 
 
 @router.get(
@@ -70,6 +84,7 @@ class EventStreamResponse(EventSourceResponse):
     },
 )
 async def stream_events(
+    request: Request,
     services: Provided,
     queue: Annotated[
         list[str] | None, Query(max_length=1000, description="Follow this queue; may be repeated. Without it, all.")
@@ -88,4 +103,5 @@ async def stream_events(
     queues = None if queue is None else list(dict.fromkeys(check_queue_name(name) for name in queue))
     marks = decode_marks(last_event_id) if last_event_id else None
     stream = await services.feed.open(queues, marks)
-    return EventStreamResponse(stream, services.options.stall_seconds)
+    allowed = partial(services.guard.still_knows, request.scope[CALLER])
+    return EventStreamResponse(stream, services.options.stall_seconds, allowed)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.openapi.utils import get_openapi
 
 from distributed_queue.api.auth.guard import HEADER, READING_METHODS
+from distributed_queue.api.auth.roles import ACCESS, Role
 from distributed_queue.api.models.base import In, Out
 from distributed_queue.api.problems import MEDIA_TYPE, PROBLEMS, TYPE_PREFIX
 
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
-_SCHEME = "ApiKey"
+_SCHEMES = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": HEADER},
+    "Bearer": {"type": "http", "scheme": "bearer"},
+}
 _EVERYWHERE = ("invalid-request", "internal-error", "storage-unavailable")
-_WRITING = ("unauthorized", "cross-site", "storage-full")
+_GUARDED = ("unauthorized", "forbidden", "too-many-failures")
+_WRITING = ("cross-site", "storage-full")
 _TAKING = ("payload-too-large", "unsupported-media-type")
 _REFERENCE = {"$ref": "#/components/schemas/Problem"}
 
@@ -97,22 +102,33 @@ def document(app: FastAPI) -> dict[str, Any]:
         components = schema.setdefault("components", {})
         components.setdefault("schemas", {})["Problem"] = _PROBLEM_SCHEMA
         _restore_examples(components["schemas"])
-        components["securitySchemes"] = {_SCHEME: {"type": "apiKey", "in": "header", "name": HEADER}}
-        for method, operation in _operations(schema):
-            if method.upper() not in READING_METHODS:
-                operation["security"] = [{_SCHEME: []}]
-                further = problems(*_WRITING, *(_TAKING if "requestBody" in operation else ()))
-                for status, response in further.items():
-                    operation["responses"].setdefault(str(status), response)
+        components["securitySchemes"] = _SCHEMES
+        reads_need_key = app.state.services.options.require_key_for_reads
+        for method, path, operation in _operations(schema):
+            role = ACCESS.get((method.upper(), path))
+            if role is not None and (role is not Role.READ or reads_need_key):
+                _secure(operation, role, writes=method.upper() not in READING_METHODS)
             _show_examples(operation, components["schemas"])
             operation["responses"] = dict(sorted(operation["responses"].items()))
         app.openapi_schema = schema
     return app.openapi_schema
 
 
-def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in schema["paths"].values():
-        yield from path.items()
+def _operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def _secure(operation: dict[str, Any], role: Role, *, writes: bool) -> None:
+    """Say that an operation needs a key, and what is answered otherwise."""
+    operation["security"] = [{name: []} for name in _SCHEMES]
+    operation["x-required-role"] = role.value
+    further = problems(*_GUARDED, *(_WRITING if writes else ()), *(_TAKING if "requestBody" in operation else ()))
+    for status, response in further.items():
+        there = operation["responses"].setdefault(str(status), response)
+        for media, content in response["content"].items():
+            there["content"][media]["examples"] |= content["examples"]
 
 
 def _restore_examples(schemas: dict[str, Any]) -> None:

@@ -62,7 +62,7 @@ def _operations(document: dict[str, Any]) -> Iterator[str]:
         yield f"## {method} {path}\n"
         yield f"{operation['description'].replace('``', '`')}\n"
         if operation.get("security"):
-            yield "Needs the header `X-API-Key`, where the server has a key.\n"
+            yield f"Needs a key with the role `{operation['x-required-role']}`, where the server has keys.\n"
         yield from _parameters(operation)
         yield from _body(operation)
         yield from _answers(operation)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 HEADER = "X-API-Key"
+CALLER = "distributedq.caller"
+"""Where the ASGI scope has the ``Caller``."""
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 
