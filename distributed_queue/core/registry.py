@@ -22,6 +22,8 @@ ENGINES: dict[str, tuple[str, str]] = {
     "sqlite": ("distributed_queue.storage.sqlite:SQLiteStorage", "sqlite"),
     "redis": ("distributed_queue.storage.redis:RedisStorage", "redis"),
     "rediss": ("distributed_queue.storage.redis:RedisStorage", "redis"),
+    "redis+sentinel": ("distributed_queue.storage.redis:RedisStorage", "redis"),
+    "rediss+sentinel": ("distributed_queue.storage.redis:RedisStorage", "redis"),
 }
 """Scheme to ``(module:Class, extra)``. The class has ``from_url(url, clock) -> Storage``."""
 

@@ -12,6 +12,7 @@ from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.storage import ClaimRequest
 from distributed_queue.core.worker.attempt import Attempt
 from distributed_queue.core.worker.handlers import HandlerTable
+from distributed_queue.core.worker.progress import store_progress
 from distributed_queue.core.worker.runner import Runner
 
 if TYPE_CHECKING:
@@ -48,7 +49,14 @@ class InlineWorker:
         self.clock = ManualClock()
         self.queue = HybridQueue.from_url("memory://", clock=self.clock)
         self._handlers = HandlerTable()
-        self._runner = Runner(self._handlers, None, self._ended, lambda _: None, self.queue.max_body_bytes)
+        self._runner = Runner(
+            self._handlers,
+            error_handler=None,
+            ended=self._ended,
+            limited=lambda _: None,
+            keep_progress=lambda attempt: store_progress(self.queue.storage, attempt),
+            result_limit_bytes=self.queue.max_body_bytes,
+        )
         self._done: list[Attempt] = []
         self._restore: Callable[[], None] = lambda: None
 

@@ -84,7 +84,12 @@ class TestHandlers:
     def test_the_running_task_is_known_to_its_handler(self, queue: HybridQueue) -> None:
         def plain(_: object) -> list[Any]:
             task = current_task()
-            return [task.task_id, task.attempt, task.priority, str(task.status)]
+            assert (task.queue, task.type, task.retry_count, task.crashes) == ("default", task.task.type, 0, 0)
+            assert (task.payload["type"], task.max_retries, task.expires_at) == (task.type, 3, None)
+            assert task.created_at <= task.started_at
+            assert task.interruption is None
+            assert task.time_left is not None
+            return [task.task_id, task.attempt, task.priority, task.idempotency_key, 0 < task.time_left <= 60]
 
         async def on_loop(_: object) -> list[Any]:
             await asyncio.sleep(0)
@@ -92,10 +97,29 @@ class TestHandlers:
 
         with running(queue, handlers={"plain": plain, "loop": on_loop}):
             for task_type in ("plain", "loop"):
-                task = put(queue, {"type": task_type}, priority=7)
-                assert queue.wait_result(task.task_id, LIMIT) == [task.task_id, 1, 7, "processing"]
+                task = put(queue, {"type": task_type}, priority=7, timeout=60)
+                key = f"default:{task.task_id}"
+                assert queue.wait_result(task.task_id, LIMIT) == [task.task_id, 1, 7, key, True]
         with pytest.raises(LookupError, match="outside"):
             current_task()
+
+    def test_a_handler_tells_of_its_progress(self, queue: HybridQueue) -> None:
+        seen = threading.Event()
+
+        def count(total: int) -> None:
+            task = current_task()
+            assert task.time_left is None
+            task.progress(1, total, note="x" * 300)
+            assert seen.wait(LIMIT)
+            task.progress(total, total)
+
+        with running(queue, handlers={"count": count}):
+            task = put(queue, {"type": "count", "data": 7})
+            eventually(lambda: look(queue, task).progress)
+            assert look(queue, task).progress == {"done": 1, "total": 7, "note": "x" * 200}
+            seen.set()
+            (ended,) = finished(queue, [task])
+        assert ended.progress == {"done": 7, "total": 7}
 
     def test_a_handler_registered_later_replaces_the_earlier(self, queue: HybridQueue) -> None:
         with running(queue, handlers={"default": lambda _: "old"}) as worker:

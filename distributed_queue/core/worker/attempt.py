@@ -47,10 +47,12 @@ class Attempt:
         "claimed",
         "interruption",
         "lease_end",
+        "progress",
         "seconds",
         "settlement",
         "started",
         "state",
+        "stored_progress",
         "time_limit",
     )
 
@@ -64,6 +66,10 @@ class Attempt:
         """How long the handler ran."""
         self.time_limit: float | None = None
         """When the handler has to be done, on the monotonic clock."""
+        self.progress: bytes | None = None
+        """What the handler last said of its progress, encoded."""
+        self.stored_progress: bytes | None = None
+        """What of it is in the storage."""
         self.interruption: type[HandlerError] | None = None
         """Why the handler was told to stop."""
         self.settlement: Settlement | None = None

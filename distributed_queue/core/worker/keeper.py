@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.storage import LeaseState, WorkerInfo
 from distributed_queue.core.worker.attempt import State
+from distributed_queue.core.worker.progress import store_progress
 from distributed_queue.errors import (
     DistributedQueueError,
     HandlerError,
@@ -132,6 +133,8 @@ class Keeper(threading.Thread):
             # Set first: where the storage is away, the next try is due all the same.
             self._renew_at = now + self._tick_seconds
             self._renew(now)
+        for attempt in self._book.running():
+            store_progress(self._storage, attempt)
         if now >= self._beat_at:
             self._beat_at = now + BEAT_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311 - jitter, not a secret
             self.beat()

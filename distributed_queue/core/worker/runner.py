@@ -40,12 +40,14 @@ _COMPLETE = Outcome.COMPLETE
 class Runner:
     """Runs attempts in the calling thread or on the event loop; ``ended`` receives each attempt when it is over."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it tells others
         self,
         handlers: HandlerTable,
+        *,
         error_handler: Callable[[Task, BaseException], object] | None,
         ended: Callable[[Attempt], None],
         limited: Callable[[float], None],
+        keep_progress: Callable[[Attempt], None],
         result_limit_bytes: int,
     ) -> None:
         self._handlers = handlers
@@ -53,6 +55,8 @@ class Runner:
         self._ended = ended
         self._limited = limited
         """Called with the time limit of an attempt that has begun with one."""
+        self._keep_progress = keep_progress
+        """Called at the end of an attempt whose latest progress is not stored yet."""
         self._result_limit_bytes = result_limit_bytes
 
     def is_async(self, attempt: Attempt) -> bool:
@@ -132,6 +136,8 @@ class Runner:
         return handler, data
 
     def _conclude(self, attempt: Attempt, handler: Handler | None, result: Any, error: BaseException | None) -> None:
+        if attempt.progress is not attempt.stored_progress:
+            self._keep_progress(attempt)
         try:
             attempt.settlement = self._settlement(attempt, handler, result, error)
         except Exception as unexpected:

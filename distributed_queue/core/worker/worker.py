@@ -18,6 +18,7 @@ from distributed_queue.core.worker.event_loop import HandlerLoop
 from distributed_queue.core.worker.handlers import HandlerTable
 from distributed_queue.core.worker.keeper import Keeper, identity
 from distributed_queue.core.worker.listener import Listener
+from distributed_queue.core.worker.progress import store_progress
 from distributed_queue.core.worker.pump import Pump
 from distributed_queue.core.worker.runner import Runner
 from distributed_queue.core.worker.slots import Slots
@@ -229,7 +230,14 @@ class _Parts:
             queues_seen=self.pump.offer_queues,
             give_up=self._give_up,
         )
-        self.runner = Runner(handlers, config.error_handler, self.pump.ended, self.keeper.limited, queue.max_body_bytes)
+        self.runner = Runner(
+            handlers,
+            error_handler=config.error_handler,
+            ended=self.pump.ended,
+            limited=self.keeper.limited,
+            keep_progress=lambda attempt: store_progress(storage, attempt),
+            result_limit_bytes=queue.max_body_bytes,
+        )
         self.slots = Slots(name, config.max_workers, self.runner.run)
         self.loop = HandlerLoop(name, config.max_workers, self.runner.run_async)
 

@@ -194,7 +194,14 @@ class Interrupted(Attempt):
 def runner(ended: Callable[[Attempt], None], limited: Callable[[float], None]) -> Runner:
     handlers = HandlerTable()
     handlers.register("default", lambda data: data, None, 60.0)
-    return Runner(handlers, None, ended, limited, 1 << 20)
+    return Runner(
+        handlers,
+        error_handler=None,
+        ended=ended,
+        limited=limited,
+        keep_progress=lambda _: None,
+        result_limit_bytes=1 << 20,
+    )
 
 
 def claimed() -> ClaimedTask:
