@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(ms|s|m|h|d|)")
+_SWITCHES = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _SIZES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _SIZE = re.compile(r"(\d+)\s*(?:([kmg])(?:i?b)?|b|)")
 
@@ -90,7 +91,15 @@ def _parse_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def _parse_switch(text: str) -> bool:
+    word = text.lower()
+    if word not in _SWITCHES:
+        raise ValueError(text)
+    return _SWITCHES[word]
+
+
 _TEXT = Kind("a text", str)
+_SWITCH = Kind("true or false", _parse_switch)
 _NAMES = Kind("names with commas between them", _parse_names)
 
 
@@ -109,7 +118,7 @@ class Settings:
 
     host: str = _setting("127.0.0.1", "DQ_HOST")
     """Address that the server listens on. The default is reached from this machine only; ``0.0.0.0`` is reached from
-    everywhere, and then an API key should be set."""
+    everywhere, and then there has to be an API key."""
 
     port: int = _setting(8000, "DQ_PORT", kind=_whole(0, 65_535))
     """TCP port that the server listens on. 0 takes any free one and says which."""
@@ -139,7 +148,19 @@ class Settings:
 
     api_key: str | None = _setting(None, "DQ_API_KEY", "API_KEY", secret=True)
     """Key that requests which change something have to send as ``X-API-Key``. The default is none: whoever reaches the
-    port may do everything. Set it wherever others can reach the port."""
+    port may do everything. Others than this machine can reach it only where there is a key."""
+
+    api_keys_file: str | None = _setting(None, "DQ_API_KEYS_FILE")
+    """File with further keys, each with roles and an end, that ``dq keys`` makes. Servers notice changes within a
+    second. The default is none."""
+
+    require_key_for_reads: bool = _setting(False, "DQ_REQUIRE_KEY_FOR_READS", kind=_SWITCH)
+    """Whether requests that change nothing need a key too. The default lets everyone read who reaches the port; health
+    and documentation stay open in any case."""
+
+    insecure: bool = _setting(False, "DQ_INSECURE", kind=_SWITCH)
+    """Whether others than this machine may reach a server that has no key. The default refuses to start so. Set it
+    where something else, such as a network that only trusted programs are in, keeps others out."""
 
     max_size: int | None = _setting(None, "DQ_MAX_SIZE", kind=_whole(0, 10**12))
     """Tasks that may wait in a queue; further ones are refused. The default leaves what the storage has, at first no

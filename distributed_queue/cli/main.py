@@ -31,6 +31,7 @@ COMMANDS = {
     "dead": Entry("dead:dead", "List, show, requeue and delete dead letters.", "Use"),
     "queues": Entry("queues:queues", "List, show, pause, resume, configure and clear queues.", "Operate"),
     "workers": Entry("workers:workers", "List, pause, resume, scale and stop workers of all processes.", "Operate"),
+    "keys": Entry("keys:keys", "Create, list and revoke API keys.", "Operate"),
     "bench": Entry("bench:bench", "Measure how fast your storage takes and works tasks.", "Operate"),
     "check": Entry("check:check", "Judge histories: say whether every promise was kept.", "Operate"),
     "version": Entry("version:version", "Print the version.", "Operate"),

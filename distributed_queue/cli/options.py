@@ -40,3 +40,15 @@ def setting_option(
         expose_value=False,
         callback=keep,
     )
+
+
+def switch_option(flag: str, *, help: str) -> Callable[[F], F]:  # noqa: A002 - click's word
+    """A flag for a field of ``Settings`` that is true or false; not given, it leaves the field to other sources."""
+    name = flag.removeprefix("--").replace("-", "_")
+
+    def keep(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        session = context.find_object(Session)
+        if session is not None:
+            session.take(name, value or None)
+
+    return click.option(flag, name, is_flag=True, help=help, expose_value=False, callback=keep)

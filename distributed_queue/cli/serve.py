@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,10 +16,10 @@ from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
 from distributed_queue.cli.exits import CannotListen
 from distributed_queue.cli.loading import load_handlers, register_handlers, storage_of
-from distributed_queue.cli.options import setting_option
+from distributed_queue.cli.options import setting_option, switch_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
-from distributed_queue.cli.welcome import announce, warn_if_open
+from distributed_queue.cli.welcome import announce, check_openness
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError
 
@@ -60,6 +61,9 @@ _LONGEST_REQUEST_SECONDS = 10.0
     help="What requests that change something have to send as X-API-Key. Flags are seen in process lists: "
     "better set API_KEY.",
 )
+@setting_option("--api-keys-file", metavar="FILE", help="File with further keys, each with roles; see dq keys.")
+@switch_option("--require-key-for-reads", help="Let requests that change nothing need a key too.")
+@switch_option("--insecure", help="Listen on any address without a key. Whoever reaches it may do everything then.")
 @setting_option(
     "--durability",
     metavar="PROFILE",
@@ -78,6 +82,7 @@ def serve(session: Session) -> None:
     """
     settings = session.settings
     logs.set_up(settings)
+    check_openness(settings)
     sources = load_handlers(("distributed_queue.handlers", *settings.handlers))
     url = storage_of(sources)
     if url is not None:
@@ -86,7 +91,6 @@ def serve(session: Session) -> None:
         pool = _make_pool(queue, sources, settings)
         server = _make_server(queue, pool, settings)
         with _listen(server) as listening:
-            warn_if_open(settings)
             pool.start_all()
             serving = threading.Thread(target=server.run, args=([listening],), name="dq-server", daemon=True)
             serving.start()
@@ -116,7 +120,12 @@ def _make_pool(queue: HybridQueue, sources: Sequence[Source], settings: Settings
 def _make_server(queue: HybridQueue, pool: WorkerPool, settings: Settings) -> ApiServer:
     from distributed_queue.api import ApiOptions, ApiServer, create_app  # noqa: PLC0415 - only serve needs FastAPI
 
-    options = ApiOptions(api_key=settings.api_key, max_body_bytes=settings.max_body_bytes)
+    options = ApiOptions(
+        api_key=settings.api_key,
+        keys_file=Path(settings.api_keys_file) if settings.api_keys_file else None,
+        require_key_for_reads=settings.require_key_for_reads,
+        max_body_bytes=settings.max_body_bytes,
+    )
     return ApiServer(
         create_app(queue, pool if settings.workers else None, options),
         settings.host,

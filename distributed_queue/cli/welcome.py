@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import click
 
+from distributed_queue.errors import ConfigurationError
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
@@ -26,14 +27,19 @@ _PREFIX = "/api/v1"
 _EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - compared with, not listened on
 
 
-def warn_if_open(settings: Settings) -> None:
-    """Warn where others can reach the server and nothing keeps them from writing."""
-    if settings.api_key is None and not _is_loopback(settings.host):
-        logger.warning(
-            "ANYONE WHO REACHES %s MAY SUBMIT, CANCEL AND DELETE TASKS. "
-            "Set an API key (API_KEY=…), or listen on 127.0.0.1.",
-            settings.host,
+def check_openness(settings: Settings) -> None:
+    """Refuse to let others reach a server that has no key; only warn where that is wanted. For the start.
+
+    Raises ``ConfigurationError``.
+    """
+    if settings.api_key is not None or settings.api_keys_file is not None or is_loopback(settings.host):
+        return
+    danger = f"whoever reaches {settings.host} may submit, cancel and delete tasks"
+    if not settings.insecure:
+        raise ConfigurationError(
+            f"There is no API key, so {danger}. Set one (API_KEY=…), listen on 127.0.0.1, or say --insecure."
         )
+    logger.warning("There is no API key: %s.", danger)
 
 
 def announce(queue: HybridQueue, pool: WorkerPool, settings: Settings, port: int) -> None:
@@ -54,7 +60,7 @@ def storage_place(url: str) -> str:
 
 
 def _lines(base: str, place: str, health: StorageHealth, pool: WorkerPool, settings: Settings) -> Iterator[str]:
-    key = '-H "X-API-Key: $API_KEY" ' if settings.api_key else ""
+    key = '-H "X-API-Key: $API_KEY" ' if settings.api_key or settings.api_keys_file else ""
     yield f"DistributedQ {__version__} is ready."
     yield ""
     yield f"  API       {base}/docs"
@@ -80,7 +86,8 @@ def _workers(pool: WorkerPool) -> str:
     return f"{slots} tasks at a time, of the types {', '.join(types)}"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches a server that listens there."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import signal
 import socket
@@ -14,8 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from distributed_queue.cli.exits import ExitCode
-from distributed_queue.cli.welcome import warn_if_open
-from distributed_queue.settings import Settings
 from distributed_queue.tests.steps import eventually
 from distributed_queue.tests.surfaces.programs import HOLDING, Program, run, send_until_it_ends
 
@@ -177,24 +174,3 @@ def test_a_storage_that_is_away_is_told_at_the_start(tmp_path: Path) -> None:
     answer = run(tmp_path, "serve", "--port", "0", "--storage-url", f"redis://127.0.0.1:{port}/0")
     assert answer.code == ExitCode.UNREACHABLE
     assert f"127.0.0.1:{port}" in answer.err
-
-
-@pytest.mark.parametrize(
-    ("host", "key", "warned"),
-    [
-        ("127.0.0.1", None, False),
-        ("localhost", None, False),
-        ("::1", None, False),
-        ("0.0.0.0", "key", False),
-        ("0.0.0.0", None, True),
-        ("192.0.2.1", None, True),
-        ("example.org", None, True),
-    ],
-)
-def test_it_warns_where_others_could_write(
-    host: str, key: str | None, warned: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.WARNING):
-        warn_if_open(Settings(host=host, api_key=key))
-    assert bool(caplog.messages) is warned
-    assert all(host in message and "API key" in message for message in caplog.messages)
