@@ -215,18 +215,42 @@ class Settings:
         Raises ``ConfigurationError``. A ``DQ_…`` name that is no setting is logged as a warning: it is most likely
         mistyped, and silence would hide that.
         """
-        given = os.environ if environment is None else environment
-        sources = [given, _read_dotenv(dotenv)]
-        for unknown in sorted(set().union(*sources) - _known_variables()):
-            if unknown.startswith("DQ_"):
-                logger.warning("%s is not a setting%s", unknown, _suggestion(unknown, _known_variables()))
-        values = {name: value for name, value in (flags or {}).items() if value is not None and value != ()}
-        for each in fields(cls):
-            if each.name not in values:
-                found = _look_up(each.metadata["variables"], sources)
-                if found is not None:
-                    values[each.name] = parse_setting(each.name, found[1], called=found[0])
-        return cls(**values)
+        traced = trace(flags, environment, dotenv)
+        for unknown in traced.unknown:
+            logger.warning("%s", unknown)
+        return traced.settings
+
+
+class Traced(NamedTuple):
+    """The settings, and how they came about."""
+
+    settings: Settings
+    origins: dict[str, str]
+    """For each setting: ``flag``, a variable, a variable ``in`` a file, or ``default``."""
+    unknown: list[str]
+    """For each ``DQ_…`` name that is no setting, a sentence that says so and guesses at what was meant."""
+
+
+def trace(
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    dotenv: Path | None = Path(".env"),
+) -> Traced:
+    """As ``Settings.load``, with where each value came from, and silently."""
+    sources = [("", os.environ if environment is None else environment), (f" in {dotenv}", _read_dotenv(dotenv))]
+    values = {name: value for name, value in (flags or {}).items() if value is not None and value != ()}
+    origins = {each.name: "flag" if each.name in values else "default" for each in fields(Settings)}
+    for each in fields(Settings):
+        if each.name not in values:
+            found = _look_up(each.metadata["variables"], sources)
+            if found is not None:
+                variable, where, text = found
+                values[each.name] = parse_setting(each.name, text, called=variable)
+                origins[each.name] = variable + where
+    known = _known_variables()
+    named = sorted({name for _, source in sources for name in source if name.startswith("DQ_")} - known)
+    unknown = [f"{name} is not a setting{_suggestion(name, known)}" for name in named]
+    return Traced(Settings(**values), origins, unknown)
 
 
 class Description(NamedTuple):
@@ -288,12 +312,12 @@ def _suggestion(unknown: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _look_up(variables: Iterable[str], sources: Iterable[Mapping[str, str]]) -> tuple[str, str] | None:
-    """The first name that has a value, and the value; an earlier source before a later one."""
-    for source in sources:
+def _look_up(variables: Iterable[str], sources: Iterable[tuple[str, Mapping[str, str]]]) -> tuple[str, str, str] | None:
+    """The first name that has a value, where that is, and the value; an earlier source before a later one."""
+    for where, source in sources:
         for variable in variables:
             if source.get(variable, "").strip():
-                return variable, source[variable]
+                return variable, where, source[variable]
     return None
 
 

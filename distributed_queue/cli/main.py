@@ -32,6 +32,7 @@ COMMANDS = {
     "queues": Entry("queues:queues", "List, show, pause, resume, configure and clear queues.", "Operate"),
     "workers": Entry("workers:workers", "List, pause, resume, scale and stop workers of all processes.", "Operate"),
     "keys": Entry("keys:keys", "Create, list and revoke API keys.", "Operate"),
+    "doctor": Entry("doctor:doctor", "Say whether settings, storage and machine are fit for work.", "Operate"),
     "bench": Entry("bench:bench", "Measure how fast your storage takes and works tasks.", "Operate"),
     "check": Entry("check:check", "Judge histories: say whether every promise was kept.", "Operate"),
     "version": Entry("version:version", "Print the version.", "Operate"),

@@ -18,6 +18,9 @@ from distributed_queue.cli.text import json_text, one_line, visible
 from distributed_queue.errors import ConfigurationError
 
 STATE_STYLES = {
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "red",
     "completed": "green",
     "processing": "cyan",
     "running": "cyan",
@@ -47,6 +50,12 @@ class Output:
     def line(self, text: str) -> None:
         """Print one line of data."""
         click.echo(visible(text))
+
+    def finding(self, word: str, name: str, text: str, advice: str = "") -> None:
+        """Print one line of a check-up: a word that is coloured as states are; below it what to do, if anything."""
+        click.echo(f"{_styled(word)}{'':{6 - len(word)}}{name:<10}  {visible(text)}", color=self._color)
+        if advice:
+            click.echo(f"{'':18}{click.style('→', fg='cyan')} {visible(advice)}", color=self._color)
 
     def block(self, text: str) -> None:
         """Print data that may have several lines; made harmless where a terminal shows it."""

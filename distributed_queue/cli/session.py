@@ -10,7 +10,7 @@ from distributed_queue.cli.output import Output
 
 if TYPE_CHECKING:
     from distributed_queue.core.hybrid_queue import HybridQueue
-    from distributed_queue.settings import Settings
+    from distributed_queue.settings import Settings, Traced
 
 DATABASE_NAME = "queue.db"
 
@@ -53,6 +53,12 @@ class Session:
         """
         if not self._flags.get("storage_url"):
             self._offered_url = url
+
+    def trace(self) -> Traced:
+        """The settings, and where each came from. Raises ``ConfigurationError``."""
+        from distributed_queue.settings import trace  # noqa: PLC0415 - see the class
+
+        return trace(self._flags)
 
     @cached_property
     def storage_url(self) -> str:
