@@ -28,11 +28,13 @@ async def submit_once(queue: AsyncQueue, task: Task, *, keyed: bool) -> Submitte
     """Store a task under an id that may be known; the stored one where it is, if it is the same, else a problem."""
     # An id names one task over REST, so other queues are looked into too, which enqueueing does not.
     (known,) = await _stored(queue, [task.task_id])
-    if known is None:
-        (new,) = await queue.enqueue((task,))
-        if new:
-            return Submitted(task, new=True)
-        (known,) = await _stored(queue, [task.task_id])
+    if known is not None and not same_content(from_stored(known), task):
+        raise _mismatch(task, keyed=keyed)
+    # Also what is known: that it is stored does not mean that it is acknowledged, which this answer does.
+    (new,) = await queue.enqueue((task,))
+    if new:
+        return Submitted(task, new=True)
+    (known,) = await _stored(queue, [task.task_id])
     if known is None:
         raise TaskConflict(task.task_id, f"Task {task.task_id!r} was deleted while it was submitted. Try again.")
     existing = from_stored(known)

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.registry import open_storage
+from distributed_queue.core.worker import Worker, WorkerConfig, current_task
 from distributed_queue.errors import NotReplicated
 from distributed_queue.testing.builders import complete, request
 from distributed_queue.testing.steps import claim, claim_one, enqueue, stats, stored
 from distributed_queue.tests.integration.redis_replicas import Pair, replicated
+from distributed_queue.tests.steps import LIMIT, eventually, put
+from distributed_queue.tests.surfaces.api_server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,3 +95,43 @@ def test_work_is_claimed_and_read_without_the_replica(pair: Pair, storage: Stora
     pair.stop_replica()
     (task,) = claim(storage)
     assert stored(storage, task.id).attempt == 1
+
+
+def test_over_rest_a_repeated_submission_is_acknowledged_once_it_is_replicated(pair: Pair, storage: Storage) -> None:
+    body = {"payload": {"type": "simple"}}
+    headers = {"Idempotency-Key": "order-17"}
+    with HybridQueue.from_url(pair.url) as queue, serve(queue) as api:
+        pair.stop_replica()
+        for _ in range(2):
+            refused = api.client.post("/tasks", json=body, headers=headers)
+            api.problem(refused, 503, "not-replicated")
+            assert int(refused.headers["retry-after"]) > 0
+        pair.continue_replica()
+        answer = api.client.post("/tasks", json=body, headers=headers)
+        assert answer.is_success
+        assert api.get("/tasks")["items"] == [answer.json()]
+
+
+def test_a_worker_tells_an_outcome_until_the_replica_has_it(
+    pair: Pair, storage: Storage, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts = []
+
+    def handle(data: object) -> str:
+        attempts.append(current_task().attempt)
+        pair.stop_replica()
+        return "done"
+
+    with HybridQueue.from_url(pair.url) as queue:
+        task = put(queue, {"type": "work"})
+        worker = Worker(queue, WorkerConfig(name="w"))
+        worker.register_handler("work", handle)
+        worker.start()
+        eventually(lambda: "the worker goes on trying" in caplog.text)
+        assert worker.get_stats()["processed"] == 0
+        pair.continue_replica()
+        eventually(lambda: worker.get_stats()["processed"] == 1)
+        worker.stop()
+        assert queue.wait_result(task.task_id, LIMIT) == "done"
+    assert attempts == [1]
+    assert "0 of its replicas confirmed" in caplog.text
