@@ -9,6 +9,7 @@ import pytest
 pytest.register_assert_rewrite("distributed_queue.testing")
 
 from distributed_queue.testing.servers import MissingServer, RedisServer  # noqa: E402  # after the line above
+from distributed_queue.testing.topologies import SentinelRedis  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,13 @@ def redis_url(redis_server: RedisServer) -> str:
     """An empty Redis."""
     redis_server.flush()
     return redis_server.url
+
+
+@pytest.fixture(scope="session")
+def sentinel_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelRedis]:
+    """A Redis with replicas and Sentinels for this process's tests. Started only where one asks for it."""
+    with SentinelRedis(tmp_path_factory.mktemp("sentinel")) as topology:
+        yield topology
 
 
 @pytest.fixture

@@ -1,62 +1,83 @@
-"""Connections to one server: made, checked, shared between threads, rebuilt after trouble.
+"""What the verbs say to a storage of Redis, whatever it is made of: sent, retried after trouble, answered.
 
-Commands are sent over the driver's ``Connection`` rather than its ``Redis`` client, which costs 50 µs a call more
-(measured with redis-py 8.1), and retried here rather than there, since a repeated script has to bear the same token.
+Commands are retried here rather than by the driver, since a repeated script has to bear the same token.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import parse_qsl, urlsplit
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-import hiredis
 import redis
-from redis.connection import Connection, parse_url
 
-from distributed_queue.core.registry import without_password
-from distributed_queue.errors import InvalidStorageURL, QueueClosed, StorageIncompatible, StorageUnavailable
+from distributed_queue.errors import QueueClosed, StorageIncompatible
 from distributed_queue.storage.redis.faults import code_of, is_passing, translate
-from distributed_queue.storage.redis.scripts import script_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import TypeAlias
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
-    from distributed_queue.storage.redis.codec import Arg
+    from redis.connection import Connection
+
+    from distributed_queue.storage.redis.addresses import Target
     from distributed_queue.storage.redis.durability import Confirmation
+    from distributed_queue.storage.redis.pool import Command, Pool
 
-    Command: TypeAlias = tuple[Arg, ...]
-
-CONNECT_SECONDS = 2.0
-ANSWER_SECONDS = 5.0
-"""How long a command may take; ``?socket_timeout=`` in the URL changes it."""
 RETRY_SECONDS = 2.0
 """How long a command is tried again after trouble that may pass."""
-BLOCK_SECONDS = 5.0
-"""The longest that a command asks the server to block."""
+FAIL_OVER_SECONDS = 6.0
+"""The same where another server may take over: a quick fail-over goes unnoticed."""
 _PAUSES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 _OLDEST_VERSION = (6, 2)
-_OPTIONS = frozenset({"db", "client_name", "socket_timeout", "socket_connect_timeout", "socket_keepalive"})
 
 
-class Connections:
+class Connections(ABC):
     """The connections of one client. Thread-safe, and a forked child makes its own."""
 
-    def __init__(self, url: str) -> None:
-        self.url = without_password(url)
-        self._options, self._class = _connection_options(url, self.url)
-        self._answer_seconds = self._options.pop("socket_timeout", ANSWER_SECONDS)
-        self._pid = os.getpid()
-        self._idle: list[Connection] = []
-        self._idle_blocking: list[Connection] = []
+    retry_seconds = RETRY_SECONDS
+
+    def __init__(self, target: Target) -> None:
+        self.url = target.url
+        self.engine = f"redis+{target.topology}" if target.topology else "redis"
         self.confirmation: Confirmation | None = None
         """What stands behind commands that are run ``confirmed``; None where the server's own answer is enough."""
         self.troubles = 0
-        """How often the server had to be asked again: it may have been restarted since."""
+        """How often a server had to be asked again: it may have been restarted since, or be another one."""
         self._closed = False
+
+    # What depends on the servers
+
+    @abstractmethod
+    def check_servers(self) -> None:
+        """Look whether they can be used. Raises ``StorageUnavailable`` or ``StorageIncompatible``."""
+
+    @abstractmethod
+    def run_everywhere(self, commands: Sequence[Command]) -> list[list[Any]]:
+        """As ``run_all``, on each server that takes writes."""
+
+    @abstractmethod
+    def blocking(self, key: bytes) -> AbstractContextManager[Connection]:
+        """A connection for a command on this key that blocks, up to ``BLOCK_SECONDS``."""
+
+    @abstractmethod
+    def together(self, keys: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+        """The keys, in groups each of which one command can name."""
+
+    @abstractmethod
+    def _attempt(self, commands: Sequence[Command], confirmation: Confirmation | None = None) -> list[Any]:
+        """See ``run_all``. Raises what the driver raises."""
+
+    @abstractmethod
+    def _doubt(self) -> None:
+        """There was trouble: build up anew what was known and connected."""
+
+    @abstractmethod
+    def _hang_up(self) -> None:
+        """Close what is idle now, and what is in use when it is given back."""
+
+    # What does not
 
     @property
     def closed(self) -> bool:
@@ -75,7 +96,7 @@ class Connections:
     def run_all(self, commands: Sequence[Command], *, confirmed: bool = False) -> list[Any]:
         """Send commands in one go and return what each answered; ``confirmed``, once replicas have confirmed them too.
 
-        After trouble that may pass they are all sent again on a new connection, for ``RETRY_SECONDS``; each has to bear
+        After trouble that may pass they are all sent again on a new connection, for ``retry_seconds``; each has to bear
         that. Raises the errors of ``faults.translate``, and ``NotReplicated``.
         """
         started = time.monotonic()
@@ -88,168 +109,54 @@ class Connections:
                 passing = is_passing(error)
                 if passing:
                     self.troubles += 1
-                    self._drop_idle()
+                    self._doubt()
                 pause = _PAUSES[min(failures, len(_PAUSES) - 1)]
                 failures += 1
-                if not passing or time.monotonic() + pause - started >= RETRY_SECONDS:
+                if not passing or time.monotonic() + pause - started >= self.retry_seconds:
                     raise translate(error, self.url) from error
             time.sleep(pause)
 
-    @contextmanager
-    def blocking(self) -> Iterator[Connection]:
-        """A connection for commands that block, up to ``BLOCK_SECONDS``. After an error it is not used again."""
-        self.check_open()
-        self._adopt()
-        try:
-            connection = self._idle_blocking.pop()
-        except IndexError:
-            connection = self._make(BLOCK_SECONDS + ANSWER_SECONDS)
-        try:
-            yield connection
-        except BaseException:
-            connection.disconnect()
-            raise
-        self._put_back(connection, self._idle_blocking)
-
-    def check_server(self) -> None:
-        """Look whether the server can be used. Raises ``StorageUnavailable`` or ``StorageIncompatible``."""
-        try:
-            info = parse_info(self._first_answer((b"INFO",)))
-        except StorageIncompatible as error:
-            if error.__cause__ is not None and code_of(error.__cause__) == "NOPERM":  # type: ignore[arg-type] # from Redis
-                return  # Not permitted to look; the scripts will tell.
-            raise
-        version = info.get("redis_version", "0")
-        if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_VERSION:
-            raise StorageIncompatible(f"Redis at {self.url} is version {version}; 6.2 or later is needed")
-        policy = info.get("maxmemory_policy", "noeviction")
-        if policy != "noeviction":
-            raise StorageIncompatible(
-                f"Redis at {self.url} has maxmemory-policy {policy} and would drop tasks when memory is short. "
-                "Set it to noeviction: CONFIG SET maxmemory-policy noeviction, and the same in redis.conf"
-            )
-        if info.get("redis_mode") == "cluster":
-            raise StorageIncompatible(f"Redis at {self.url} is a cluster, which redis:// does not serve")
-        if info.get("role", "master") != "master":
-            raise StorageUnavailable(self.url, "it is a read-only replica; name its primary")
-
-    def _first_answer(self, command: Command) -> Any:
-        """What a server says that may not be one: on a connection of its own, which does not wait long."""
-        connection = self._make(CONNECT_SECONDS)
-        try:
-            (reply,) = _converse(connection, [command])
-        except (redis.RedisError, OSError) as error:
-            raise translate(error, self.url) from error
-        finally:
-            connection.disconnect()
-        if isinstance(reply, redis.ResponseError):
-            raise translate(reply, self.url) from reply
-        return reply
-
     def close(self, farewell: Sequence[Command]) -> None:
-        """Send a farewell, then close what is idle now, and what is in use when it is put back."""
+        """Send a farewell, then close what is idle now, and what is in use when it is given back."""
         self._closed = True
         if farewell:
             with suppress(redis.RedisError, OSError):
                 self._attempt(farewell)
-        self._drop_idle()
-
-    def _attempt(self, commands: Sequence[Command], confirmation: Confirmation | None = None) -> list[Any]:
-        last = confirmation.commands(commands) if confirmation else []
-        connection = self._borrow()
-        try:
-            replies = _converse(connection, [*commands, *last])
-            unknown = [
-                index for index, reply in enumerate(replies) if isinstance(reply, redis.exceptions.NoScriptError)
-            ]
-            for index in unknown:
-                replies[index] = _converse(connection, [script_of(commands[index]).teach(commands[index])])[0]
-            if unknown and last:  # which came too early
-                replies[len(commands) :] = _converse(connection, last)
-        except BaseException:
-            connection.disconnect()
-            raise
-        trouble = next((reply for reply in replies if isinstance(reply, redis.ResponseError)), None)
-        if trouble is not None and is_passing(trouble):
-            connection.disconnect()
-        else:
-            self._put_back(connection, self._idle)
-        if trouble is not None:
-            raise trouble
-        if confirmation is not None and last:
-            confirmation.check(replies[-1])
-        return replies[: len(commands)]
-
-    def _borrow(self) -> Connection:
-        self._adopt()
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self._make(self._answer_seconds)
-
-    def _put_back(self, connection: Connection, idle: list[Connection]) -> None:
-        idle.append(connection)
-        if self._closed:
-            self._drop_idle()
-
-    def _make(self, answer_seconds: float) -> Connection:
-        return self._class(**self._options, socket_timeout=answer_seconds)
-
-    def _adopt(self) -> None:
-        """In a forked child: leave the parent's connections alone."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._idle, self._idle_blocking = [], []
-
-    def _drop_idle(self) -> None:
-        for idle in (self._idle, self._idle_blocking):
-            while idle:
-                try:
-                    idle.pop().disconnect()
-                except IndexError:  # another thread took the last
-                    break
+        self._hang_up()
 
 
-def _converse(connection: Connection, commands: Sequence[Command]) -> list[Any]:
-    """Send commands and read all the answers; errors of single commands are among them."""
-    packed = [hiredis.pack_command(cast("tuple[Any, ...]", command)) for command in commands]
-    connection.send_packed_command(packed)
-    replies: list[Any] = []
-    for _ in commands:
-        try:
-            replies.append(connection.read_response())
-        except redis.ResponseError as error:
-            replies.append(error)
+def raise_trouble(replies: list[Any]) -> list[Any]:
+    """The replies, of which none may be an error."""
+    for reply in replies:
+        if isinstance(reply, redis.ResponseError):
+            raise reply
     return replies
+
+
+def first_info(pool: Pool, url: str) -> dict[str, str] | None:
+    """What a server says of itself that may not be there; None where this user may not ask."""
+    try:
+        return parse_info(pool.first_answer((b"INFO",)))
+    except (redis.RedisError, OSError) as error:
+        if code_of(error) == "NOPERM":
+            return None
+        raise translate(error, url) from error
+
+
+def check_info(info: dict[str, str], url: str) -> None:
+    """Raise ``StorageIncompatible`` where a server's version or settings cannot be used."""
+    version = info.get("redis_version", "0")
+    if tuple(int(part) for part in version.split(".")[:2]) < _OLDEST_VERSION:
+        raise StorageIncompatible(f"Redis at {url} is version {version}; 6.2 or later is needed")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        raise StorageIncompatible(
+            f"Redis at {url} has maxmemory-policy {policy} and would drop tasks when memory is short. "
+            "Set it to noeviction: CONFIG SET maxmemory-policy noeviction, and the same in redis.conf"
+        )
 
 
 def parse_info(text: bytes) -> dict[str, str]:
     """The fields of an answer to ``INFO``."""
     lines = text.decode("utf-8", "replace").splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
-
-
-def _connection_options(url: str, shown: str) -> tuple[dict[str, Any], type[Connection]]:
-    """What the driver needs to connect to a URL."""
-    try:
-        _check_parts(url, shown)
-        options = parse_url(url)
-        kind = options.pop("connection_class", Connection)
-        options = {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True, "protocol": 2, **options}
-        kind(**options)
-    except InvalidStorageURL:
-        raise
-    except (ValueError, TypeError, redis.RedisError) as error:
-        raise InvalidStorageURL(f"{shown!r} is not a Redis URL: {error}") from error
-    return options, kind
-
-
-def _check_parts(url: str, shown: str) -> None:
-    """Refuse what the driver would pass over, or read as something else."""
-    parts = urlsplit(url)
-    unknown = [name for name, _ in parse_qsl(parts.query) if name not in _OPTIONS and not name.startswith("ssl_")]
-    if unknown:
-        known = ", ".join(sorted(_OPTIONS))
-        raise InvalidStorageURL(f"{shown!r}: there is no option {unknown[0]!r}. There are: {known}, ssl_…")
-    if parts.path.strip("/") and not parts.path.strip("/").isdigit():
-        raise InvalidStorageURL(f"{shown!r}: the path is the number of the database, as in redis://host:6379/0")

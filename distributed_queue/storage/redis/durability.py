@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distributed_queue.core.durability import Demand
-    from distributed_queue.storage.redis.connection import Command, Connections
+    from distributed_queue.storage.redis.connection import Connections
+    from distributed_queue.storage.redis.pool import Command
 
 CONFIRM_SECONDS = 1.0
 """How long replicas get to confirm a step. Well below the time that a command may take."""
@@ -75,7 +76,7 @@ def health(connections: Connections, demand: Demand | None) -> StorageHealth:
     return StorageHealth.of(
         judge(settings, connections.confirmation),
         demand,
-        engine="redis",
+        engine=connections.engine,
         version=info.get("redis_version", "unknown"),
         url=connections.url,
         latency=latency,

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distributed_queue.core.storage import ClaimedTask, ClaimRequest, Settlement
-    from distributed_queue.storage.redis.connection import Command
     from distributed_queue.storage.redis.gateway import Gateway
     from distributed_queue.storage.redis.operations import Slot
+    from distributed_queue.storage.redis.pool import Command
 
 
 class Exchanging:

@@ -15,10 +15,9 @@ All keys of a queue share the hash tag ``{queue}``, so that a script works on on
 ``dq:{q}:wake``            zset    empty, or one marker: see ``waiting``
 ``dq:{q}:op:<slot>``       string  what the latest operation of a client's slot answered: see ``operations``
 ``dq:{q}:fence``           string  nothing: written before ``WAIT``, see ``durability``
+``dq:{q}:waiter:<waiter>`` zset    what a process wakes its own blocked calls with; ``follower:…`` likewise, a stream
 ``dq:queues``              set     the names of all queues
 ``dq:{workers}:…``                 the registry of workers: see ``workers``
-``dq:{wake}:<waiter>``     zset,   what this process wakes its own waiters with
-                           stream
 =========================  ======  ====================================================================================
 
 A task is in exactly one of the indexes (``INDEXES``): that of its state. Ids look like none of the other words (see
@@ -95,6 +94,7 @@ def worker_operation(slot: bytes) -> bytes:
     return b"dq:{workers}:op:" + slot
 
 
-def waiter_keys(waiter: bytes) -> tuple[bytes, bytes]:
-    """The zset and the stream with which a process wakes one of its own blocked calls."""
-    return b"dq:{wake}:" + waiter, b"dq:{wake}:" + waiter + b":stream"
+def waiter_key(beside: bytes | None, waiter: bytes, *, for_journal: bool) -> bytes:
+    """The zset, or the stream, with which a process wakes one of its own blocked calls: on the slot of another key."""
+    tagged = b"dq:{wake}" if beside is None else beside[: beside.index(b"}") + 1]
+    return tagged + (b":follower:" if for_journal else b":waiter:") + waiter

@@ -33,31 +33,33 @@ from distributed_queue.core.storage import (
 )
 from distributed_queue.errors import QueueClosed, QueueFull, StorageError
 from distributed_queue.storage.redis import controlling, durability, listing, reading, workers
+from distributed_queue.storage.redis.addresses import read_url
 from distributed_queue.storage.redis.codec import SECOND_MS, enqueue_args, flags, pack_id
-from distributed_queue.storage.redis.connection import Connections
 from distributed_queue.storage.redis.exchanging import Exchanging
 from distributed_queue.storage.redis.gateway import Gateway
 from distributed_queue.storage.redis.keys import queue_keys
 from distributed_queue.storage.redis.operations import Operations
 from distributed_queue.storage.redis.scripts import load_script
+from distributed_queue.storage.redis.single import SingleConnections
 from distributed_queue.storage.redis.waiting import WaitingRoom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distributed_queue.storage.redis.codec import Arg
+    from distributed_queue.storage.redis.connection import Connections
 
 _LEASE_STATES = {0x30: LeaseState.LOST, 0x31: LeaseState.HELD, 0x32: LeaseState.CANCEL}
 
 
 class RedisStorage(Storage):
-    """A client of a Redis server, 6.2 or later."""
+    """A client of a Redis server, 6.2 or later, which Sentinels may watch over."""
 
     exchanges_at_once = 2
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self._connections = Connections(url)
-        self._connections.check_server()
+        self._connections: Connections = SingleConnections(read_url(url))
+        self._connections.check_servers()
         self.url = self._connections.url
         self._clock = clock
         self._demand: Demand | None = None
@@ -69,7 +71,10 @@ class RedisStorage(Storage):
 
     @classmethod
     def from_url(cls, url: str, clock: Clock | None = None) -> RedisStorage:
-        """``redis://[user:password@]host[:port][/database]``; ``rediss://`` for TLS, and its ``ssl_…`` options."""
+        """``redis://[user:password@]host[:port][/database]``, or ``redis+sentinel://[…@]host[:port][,host…]/service[/0]``.
+
+        ``rediss…`` for TLS, and its ``ssl_…`` options.
+        """
         return cls(url, clock)
 
     # Work

@@ -28,26 +28,32 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import ExitStack, contextmanager
+from selectors import EVENT_READ, DefaultSelector
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 
 from distributed_queue.errors import StorageUnavailable
-from distributed_queue.storage.redis.connection import BLOCK_SECONDS
 from distributed_queue.storage.redis.faults import is_passing, translate
-from distributed_queue.storage.redis.keys import waiter_keys
+from distributed_queue.storage.redis.keys import waiter_key
+from distributed_queue.storage.redis.pool import BLOCK_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
-    from distributed_queue.storage.redis.connection import Command, Connections
+    from redis.connection import Connection
+
+    from distributed_queue.storage.redis.connection import Connections
+    from distributed_queue.storage.redis.pool import Command
 
 T = TypeVar("T", bound="Sequence[object]")
 if TYPE_CHECKING:
     Look: TypeAlias = Callable[[], tuple[T, float | None]]
     """Looks for what is waited for; also tells the seconds until it may be found, or None."""
+    Commands: TypeAlias = Callable[[float], Sequence[Command]]
+    """Those that block for so long, one a group of keys."""
 
 _KEEP_MS = 2 * int(BLOCK_SECONDS) * 1000
 """How long a key that wakes a waiter stays, should the waiter be gone."""
@@ -56,20 +62,23 @@ _COARSE_SECONDS = 1.0
 
 
 class Waiter:
-    """One blocked call."""
+    """One blocked call: a command for each group of keys that can be waited for together."""
 
-    __slots__ = ("for_journal", "stream", "woken", "zset")
+    __slots__ = ("for_journal", "keys", "woken")
 
-    def __init__(self, name: bytes, *, for_journal: bool) -> None:
-        self.zset, self.stream = waiter_keys(name)
+    def __init__(self, name: bytes, groups: Sequence[Sequence[bytes]], *, for_journal: bool) -> None:
+        self.keys = [waiter_key(group[0] if group else None, name, for_journal=for_journal) for group in groups]
+        """What wakes it, one with each group."""
         self.for_journal = for_journal
         self.woken = False
 
-    def wake_commands(self) -> list[Command]:
-        """What ends the block, now or as soon as it begins."""
-        key = self.stream if self.for_journal else self.zset
-        write: Command = (b"XADD", key, b"*", b"w", b"") if self.for_journal else (b"ZADD", key, 0, b"w")
-        return [write, (b"PEXPIRE", key, _KEEP_MS)]
+    def wake_commands(self, keys: Iterable[bytes] | None = None) -> list[Command]:
+        """What ends the block, now or as soon as it begins; only that of some of its keys, if they are given."""
+        commands: list[Command] = []
+        for key in self.keys if keys is None else keys:
+            write: Command = (b"XADD", key, b"*", b"w", b"") if self.for_journal else (b"ZADD", key, 0, b"w")
+            commands += (write, (b"PEXPIRE", key, _KEEP_MS))
+        return commands
 
 
 class WaitingRoom:
@@ -81,25 +90,27 @@ class WaitingRoom:
 
     def wait(self, wake_keys: Sequence[bytes], timeout: float, look: Look[T]) -> T:
         """Block until ``look`` finds queues, at most ``timeout`` seconds or until someone calls ``wake``."""
-        with self._waiter(for_journal=False) as waiter:
-            keys = (*wake_keys, waiter.zset)
-            return self._until(waiter, timeout, look, lambda seconds: (b"BZPOPMIN", *keys, f"{seconds:.3f}"))
+        groups = self._connections.together(wake_keys)
+        with self._waiter(groups, for_journal=False) as waiter:
+            places = [(*group, key) for group, key in zip(groups, waiter.keys, strict=True)]
+
+            def commands(seconds: float) -> list[Command]:
+                return [(b"BZPOPMIN", *keys, f"{seconds:.3f}") for keys in places]
+
+            return self._until(waiter, timeout, look, commands)
 
     def follow(self, stream: bytes, after: int, timeout: float, look: Look[T]) -> T:
         """Block until ``look`` finds entries of the stream above a position. As ``wait``."""
-        with self._waiter(for_journal=True) as waiter:
-            places = (stream, waiter.stream, f"{after}-0", b"0")
-            return self._until(
-                waiter,
-                timeout,
-                look,
-                lambda seconds: (
-                    *(b"XREAD", b"COUNT", 1, b"BLOCK", max(1, int(seconds * 1000)), b"STREAMS"),
-                    *places,
-                ),
-            )
+        with self._waiter([(stream,)], for_journal=True) as waiter:
+            (key,) = waiter.keys
 
-    def _until(self, waiter: Waiter, timeout: float, look: Look[T], command: Callable[[float], Command]) -> T:
+            def commands(seconds: float) -> list[Command]:
+                block = max(1, int(seconds * 1000))
+                return [(b"XREAD", b"COUNT", 1, b"BLOCK", block, b"STREAMS", stream, key, f"{after}-0", b"0")]
+
+            return self._until(waiter, timeout, look, commands)
+
+    def _until(self, waiter: Waiter, timeout: float, look: Look[T], commands: Commands) -> T:
         end = time.monotonic() + timeout
         while True:
             found, foreseen = look()
@@ -108,7 +119,7 @@ class WaitingRoom:
                 return found
             # Never less than a millisecond, so that a due time which is almost there cannot make this spin.
             block = max(0.001, min(left, BLOCK_SECONDS, BLOCK_SECONDS if foreseen is None else foreseen))
-            self._block(waiter, command, block)
+            self._block(waiter, commands, block)
 
     def wake(self, *, journals: bool = True) -> None:
         """End the calls that are blocked now; without ``journals`` only those that wait for work."""
@@ -132,12 +143,12 @@ class WaitingRoom:
         self._waiters: list[Waiter] = []
 
     @contextmanager
-    def _waiter(self, *, for_journal: bool) -> Iterator[Waiter]:
+    def _waiter(self, groups: Sequence[Sequence[bytes]], *, for_journal: bool) -> Iterator[Waiter]:
         if self._pid != os.getpid():
             self._start()
         with self._lock:
             self._made += 1
-            waiter = Waiter(f"{self._client}.{self._made}".encode(), for_journal=for_journal)
+            waiter = Waiter(f"{self._client}.{self._made}".encode(), groups, for_journal=for_journal)
             self._waiters.append(waiter)
         try:
             yield waiter
@@ -145,18 +156,55 @@ class WaitingRoom:
             with self._lock:
                 self._waiters.remove(waiter)
 
-    def _block(self, waiter: Waiter, command: Callable[[float], Command], seconds: float) -> None:
-        """Run a blocking command for so long. It ends where the server goes away, too: whoever waits looks again."""
-        coarse = seconds >= _COARSE_SECONDS
+    def _block(self, waiter: Waiter, commands: Commands, seconds: float) -> None:
+        """Run blocking commands for so long. They end where a server goes away, too: whoever waits looks again."""
         try:
-            with self._connections.blocking() as connection:
-                connection.send_command(*command(seconds if coarse else BLOCK_SECONDS))
-                if not coarse and not connection.can_read(seconds):
-                    self._connections.run_all(waiter.wake_commands())
-                connection.read_response()
+            if len(waiter.keys) == 1:
+                self._block_on_one(waiter, commands, seconds)
+            else:
+                self._block_on_several(waiter, commands, seconds)
         except (redis.RedisError, OSError) as error:
             self._connections.check_open()
             if not is_passing(error):
                 raise translate(error, self._connections.url) from error
         except StorageUnavailable:
             pass  # The server that was to end the block is away; the block ended with its connection.
+
+    def _block_on_one(self, waiter: Waiter, commands: Commands, seconds: float) -> None:
+        coarse = seconds >= _COARSE_SECONDS
+        with self._connections.blocking(waiter.keys[0]) as connection:
+            connection.send_command(*commands(seconds if coarse else BLOCK_SECONDS)[0])
+            if not coarse and not connection.can_read(seconds):
+                self._connections.run_all(waiter.wake_commands())
+            connection.read_response()
+
+    def _block_on_several(self, waiter: Waiter, commands: Commands, seconds: float) -> None:
+        """Block on keys that no single command can name, until the first of them has news."""
+        with ExitStack() as stack:
+            connections = [stack.enter_context(self._connections.blocking(key)) for key in waiter.keys]
+            for connection, command in zip(connections, commands(BLOCK_SECONDS), strict=True):
+                connection.send_command(*command)
+            answered = wait_for_any(connections, seconds)
+            silent = [key for index, key in enumerate(waiter.keys) if index not in answered]
+            if silent:
+                self._connections.run_all(waiter.wake_commands(silent))
+            popped = [connection.read_response() for connection in connections]
+        self._tidy_up(waiter, silent, popped)
+
+    def _tidy_up(self, waiter: Waiter, silent: Sequence[bytes], popped: Sequence[Any]) -> None:
+        """Undo what came at once with the first news: other markers are for other waiters."""
+        keys = [pop[0] for pop in popped if pop is not None]
+        markers = [key for key in keys if key not in waiter.keys]
+        commands: list[Command] = [(b"ZADD", marker, 0, b"") for marker in markers[1:]]
+        commands += [(b"DEL", key) for key in silent if key not in keys]
+        if commands:
+            self._connections.run_all(commands)
+
+
+def wait_for_any(connections: Sequence[Connection], seconds: float) -> set[int]:
+    """Wait until there is an answer on one of the connections, at most so long; on which there are some."""
+    with DefaultSelector() as selector:
+        for index, connection in enumerate(connections):
+            sock: Any = connection._sock  # noqa: SLF001  # the driver has no other way
+            selector.register(sock, EVENT_READ, index)
+        return {key.data for key, _ in selector.select(seconds)}
