@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.core.clock import ManualClock
 from distributed_queue.core.registry import open_storage
+from distributed_queue.testing.proof.bugs import BUGS
 from distributed_queue.testing.proof.simulation import Simulation
+from distributed_queue.testing.proof.tables import bugs_table, checks_table
 from distributed_queue.testing.servers import RedisServer
 
 if TYPE_CHECKING:
@@ -31,7 +33,12 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many runs")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--steps", type=int, default=600, help="actions in each run")
+    parser.add_argument("--checks", action="store_true", help="print what is checked, as a table, and end")
+    parser.add_argument("--bugs", action="store_true", help="print the seeded bugs, as a table, and end")
     arguments = parser.parse_args()
+    if arguments.checks or arguments.bugs:
+        print(checks_table() if arguments.checks else bugs_table(BUGS), end="")  # noqa: T201
+        return 0
     totals = dict.fromkeys(("operations", "tasks", "completed", "dead", "lease_expiries"), 0)
     faults, broken, started = 0, 0, time.monotonic()
     with ExitStack() as stack:

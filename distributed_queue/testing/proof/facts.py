@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
+from distributed_queue.testing.proof.faults import Faults
 from distributed_queue.testing.proof.records import (
+    BadRecord,
     Claimed,
     Effect,
     Extended,
@@ -14,7 +18,6 @@ from distributed_queue.testing.proof.records import (
     Record,
     Settings,
     Settle,
-    SettledTask,
     Submit,
     SubmittedTask,
 )
@@ -22,12 +25,64 @@ from distributed_queue.testing.proof.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from distributed_queue.testing.proof.model import ModelTask
+
+SAID: tuple[type[Record], ...] = (Settings, Submit, Claimed, Settle, Extended, Effect, Read, Fault)
+"""The records that are gathered here."""
+_LONG = 64
+PLACES = 1 << 20
+"""More tasks than a batch has."""
+
+
+@dataclass(slots=True)
+class Report:
+    """An outcome that a worker reported for an attempt."""
+
+    outcome: str
+    delay: float
+    result: str | None
+    counted: bool = False
+    """The worker was told that it counted."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What was said of one attempt; and, further down, what the journal says of it."""
+
+    number: int
+    workers: int = 0
+    """How many were given its lease."""
+    lease_seconds: float = 0.0
+    extended_at: float = 0.0
+    """When its worker asked for the last extension that was granted."""
+    held_until: float = 0.0
+    """The end of that extension."""
+    extension_unknown: bool = False
+    """An extension was asked for that has no known end."""
+    lost_at: float = 0.0
+    """When its worker was told that the lease is lost."""
+    starts: int = 0
+    started_at: float = 0.0
+    ran_until: float = 0.0
+    process: str = ""
+    """Where the handler ran."""
+    reports: tuple[Report, ...] = ()
+
+    claimed_at: float | None = None
+    ended_at: float = 0.0
+    ended: str = ""
+    """The event that ended it, ``crashed`` if that was the end of the task too."""
+
 
 @dataclass(slots=True)
 class TaskFacts:
-    """Everything that was said of one task outside of the storage."""
+    """Everything that was said of one task outside of the storage, and what the journal made of it."""
 
     submitted: SubmittedTask | None = None
+    uncertain: bool = False
+    """It was submitted in several versions, and nobody was told which one was stored."""
+    place: int = 0
+    """The number of its batch, and its place in it; 0 if it was submitted more than once."""
     acknowledged: bool = False
     refused: bool = False
     """A batch that it was in was refused for certain."""
@@ -35,20 +90,29 @@ class TaskFacts:
     """A batch that it was in got no answer: it may have been stored."""
     stored_answers: int = 0
     """How often the storage said that it stored it anew."""
-    leases: dict[int, float] = field(default_factory=dict)
-    """Attempt to lease length, in seconds."""
-    lease_answers: dict[int, int] = field(default_factory=dict)
-    """Attempt to the number of workers that were given it."""
-    extended: set[int] = field(default_factory=set)
-    """Attempts whose lease was extended."""
-    asked: list[SettledTask] = field(default_factory=list)
-    """Outcomes that workers reported."""
-    counted: list[SettledTask] = field(default_factory=list)
-    """Those of them that were answered with yes."""
-    starts: list[int] = field(default_factory=list)
-    """The attempts under which a handler started."""
-    reads: list[str | None] = field(default_factory=list)
+    attempts: tuple[Attempt, ...] = ()
+    reads: tuple[str | None, ...] = ()
     """Results that clients were shown."""
+
+    model: ModelTask | None = None
+    listed: bool = False
+    """It is in the list of what is stored at the end."""
+
+    def attempt(self, number: int) -> Attempt:
+        """What is known of an attempt."""
+        for each in self.attempts:
+            if each.number == number:
+                return each
+        made = Attempt(number)
+        self.attempts += (made,)
+        return made
+
+    def version(self, task: SubmittedTask) -> None:
+        """It was submitted like this."""
+        if self.submitted is None:
+            self.submitted = task
+        elif self.submitted != task and not self.stored_answers:
+            self.uncertain = True
 
 
 class Facts:
@@ -57,8 +121,11 @@ class Facts:
     def __init__(self) -> None:
         self.tasks: dict[str, dict[str, TaskFacts]] = {}
         self.settings: dict[str, Settings] = {}
-        self.faults: list[Fault] = []
+        self.faults = Faults()
         self.operations = 0
+        self.settles = False
+        """Whether workers recorded what they reported."""
+        self._batches = 0
         self._takers: dict[type[Record], Callable[[Any], None]] = {
             Submit: self._submit,
             Settle: self._settle,
@@ -67,81 +134,126 @@ class Facts:
             Effect: self._effect,
             Read: self._read,
             Settings: self._set_up,
-            Fault: self.faults.append,
+            Fault: self.faults.add,
         }
-        self._open_submits: dict[tuple[str, int], Submit] = {}
-        self._open_settles: dict[tuple[str, int], Settle] = {}
+        self._submits: dict[tuple[str, int], Submit] = {}
+        self._reports: dict[tuple[str, int], list[Report]] = {}
+
+    def of(self, queue: str) -> dict[str, TaskFacts]:
+        """All that is known of a queue's tasks."""
+        return self.tasks.setdefault(queue, {})
 
     def task(self, queue: str, task_id: str) -> TaskFacts:
         """What is known of a task."""
-        tasks = self.tasks.setdefault(queue, {})
+        tasks = self.of(queue)
         facts = tasks.get(task_id)
         if facts is None:
             facts = tasks[task_id] = TaskFacts()
         return facts
 
     def gather(self, records: Iterable[Record]) -> None:
-        """Take in records; those of journals and final states are passed over."""
+        """Take in all records of the kinds in ``SAID``. Raises ``BadRecord``."""
+        takers = self._takers
         for record in records:
             self.operations += 1
-            take = self._takers.get(type(record))
-            if take is not None:
-                take(record)
+            takers[type(record)](record)
+        for call in self._submits.values():
+            self._leave_open(call)
+        self._submits.clear()
+        self._reports.clear()
 
-    def close(self) -> None:
-        """There are no more records: calls that are still open got no answer."""
-        for call in self._open_submits.values():
-            for task in call.tasks:
-                self.task(call.queue, task.id).unanswered = True
+    def _leave_open(self, call: Submit) -> None:
+        """It will get no answer."""
+        for task in call.tasks:
+            self.task(call.queue, task.id).unanswered = True
 
     def _submit(self, record: Submit) -> None:
         key = (record.process, record.call)
         if record.phase == "call":
-            self._open_submits[key] = record
-            for task in record.tasks:
+            if key in self._submits:  # a process of the same name was killed, and counts from 1 again
+                self._leave_open(self._submits[key])
+            self._submits[key] = record
+            self._batches += 1
+            for place, task in enumerate(record.tasks, self._batches * PLACES):
                 facts = self.task(record.queue, task.id)
-                facts.submitted = facts.submitted or task
+                facts.place = 0 if facts.submitted else place
+                facts.version(task)
             return
-        call = self._open_submits.pop(key)
+        call = self._submits.pop(key, None)
+        if call is None:
+            raise BadRecord(f"it answers a call {record.call} of {record.process!r} that is not recorded")
+        if record.phase == "ok" and len(record.stored) != len(call.tasks):
+            raise BadRecord(f"it has {len(record.stored)} answers for {len(call.tasks)} tasks")
         for index, task in enumerate(call.tasks):
             facts = self.task(call.queue, task.id)
-            if record.phase == "ok":
-                facts.acknowledged = True
-                facts.stored_answers += record.stored[index]
-            elif record.phase == "fail":
+            if record.phase == "fail":
                 facts.refused = True
-            else:
+            elif record.phase == "unknown":
                 facts.unanswered = True
+            else:
+                facts.acknowledged = True
+                if record.stored[index]:
+                    facts.stored_answers += 1
+                    facts.submitted, facts.uncertain = task, False
 
     def _settle(self, record: Settle) -> None:
         key = (record.process, record.call)
         if record.phase == "call":
-            self._open_settles[key] = record
-            for settled in record.tasks:
-                self.task(record.queue, settled.id).asked.append(settled)
+            self.settles = True
+            reports = self._reports[key] = []
+            for task in record.tasks:
+                report = Report(task.outcome, task.delay, fingerprint(task.result))
+                reports.append(report)
+                self.task(record.queue, task.id).attempt(task.attempt).reports += (report,)
             return
-        call = self._open_settles.pop(key)
+        asked = self._reports.pop(key, None)
+        if asked is None:
+            raise BadRecord(f"it answers a call {record.call} of {record.process!r} that is not recorded")
         if record.phase == "ok":
-            for settled, counted in zip(call.tasks, record.counted, strict=True):
-                if counted:
-                    self.task(call.queue, settled.id).counted.append(settled)
+            if len(record.counted) != len(asked):
+                raise BadRecord(f"it has {len(record.counted)} answers for {len(asked)} outcomes")
+            for report, counted in zip(asked, record.counted, strict=True):
+                report.counted = counted
 
     def _claimed(self, record: Claimed) -> None:
-        for task_id, attempt in record.tasks:
-            facts = self.task(record.queue, task_id)
-            facts.leases[attempt] = record.lease_seconds
-            facts.lease_answers[attempt] = facts.lease_answers.get(attempt, 0) + 1
+        self.faults.workers.add(record.process)
+        for task_id, number in record.tasks:
+            attempt = self.task(record.queue, task_id).attempt(number)
+            attempt.lease_seconds = record.lease_seconds
+            attempt.workers += 1
 
     def _extended(self, record: Extended) -> None:
-        for task_id, attempt in record.tasks:
-            self.task(record.queue, task_id).extended.add(attempt)
+        known = record.phase == "ok" and record.asked_at
+        if known and len(record.states) != len(record.tasks):
+            raise BadRecord(f"it has {len(record.states)} answers for {len(record.tasks)} leases")
+        for index, (task_id, number) in enumerate(record.tasks):
+            attempt = self.task(record.queue, task_id).attempt(number)
+            if not known:
+                attempt.extension_unknown = True
+            elif record.states[index] == "lost":
+                attempt.lost_at = record.answered_at
+            else:
+                attempt.extension_unknown = False
+                attempt.extended_at = max(attempt.extended_at, record.asked_at)
+                attempt.held_until = max(attempt.held_until, record.asked_at + record.lease_seconds)
 
     def _effect(self, record: Effect) -> None:
+        attempt = self.task(record.queue, record.id).attempt(record.attempt)
+        attempt.ran_until = max(attempt.ran_until, record.at)
         if record.step == "start":
-            self.task(record.queue, record.id).starts.append(record.attempt)
+            attempt.starts += 1
+            attempt.started_at = record.at
+            attempt.process = intern(record.process)
 
     def _read(self, record: Read) -> None:
-        self.task(record.queue, record.id).reads.append(record.result)
+        self.task(record.queue, record.id).reads += (fingerprint(record.result),)
 
     def _set_up(self, record: Settings) -> None:
         self.settings[record.queue] = record
+
+
+def fingerprint(result: str | None) -> str | None:
+    """The result, or what stands for it if it is long: so memory does not grow with results."""
+    if result is None or len(result) <= _LONG:
+        return result
+    return hashlib.sha256(result.encode()).hexdigest()

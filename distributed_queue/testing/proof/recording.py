@@ -6,6 +6,9 @@ import itertools
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.storage import (
     Claim,
     ClaimRequest,
@@ -40,8 +43,11 @@ _PAGE = 1000
 class RecordingStorage:
     """Passes every verb on to a storage, and records enqueue, exchange and extend. Stands in for a ``Storage``."""
 
-    def __init__(self, storage: Storage, history: History, process: str) -> None:
+    def __init__(
+        self, storage: Storage, history: History, process: str, now: Callable[[], float] | None = None
+    ) -> None:
         self._storage = storage
+        self._now = now or SystemClock().now
         self._history = history
         self._process = process
         self._calls = itertools.count(1)
@@ -122,21 +128,33 @@ class RecordingStorage:
 
     def extend(self, leases: Sequence[Lease], lease_seconds: float) -> list[LeaseState]:
         """See ``Storage.extend``."""
-        states = self._storage.extend(leases, lease_seconds)
         parts: dict[str, list[int]] = defaultdict(list)
         for index, lease in enumerate(leases):
             parts[lease.queue].append(index)
-        if parts:
+        asked = [
+            Extended(
+                process=self._process,
+                queue=queue,
+                lease_seconds=lease_seconds,
+                tasks=[(leases[i].id, leases[i].attempt) for i in indexes],
+                phase="call",
+                asked_at=self._now(),
+            )
+            for queue, indexes in parts.items()
+        ]
+        if asked:
+            self._history.write(*asked)
+        states = self._storage.extend(leases, lease_seconds)
+        if asked:
             self._history.write(
                 *(
-                    Extended(
-                        process=self._process,
-                        queue=queue,
-                        lease_seconds=lease_seconds,
-                        tasks=[(leases[i].id, leases[i].attempt) for i in indexes],
-                        states=[str(states[i].value) for i in indexes],
+                    msgspec.structs.replace(
+                        call,
+                        phase="ok",
+                        answered_at=self._now(),
+                        states=[str(states[i].value) for i in parts[call.queue]],
                     )
-                    for queue, indexes in parts.items()
+                    for call in asked
                 )
             )
         return states
@@ -219,4 +237,4 @@ def _submitted(task: NewTask) -> SubmittedTask:
 
 def _settled(settlement: Settlement) -> SettledTask:
     result = None if settlement.result is None else settlement.result.hex()
-    return SettledTask(settlement.id, settlement.attempt, str(settlement.outcome), settlement.delay, result)
+    return SettledTask(settlement.id, settlement.attempt, settlement.outcome.value, settlement.delay, result)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, Protocol, Union, cast
+from typing import IO, TYPE_CHECKING, Literal, Protocol, Union, cast, get_args
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 Phase = Literal["call", "ok", "fail", "unknown"]
 
@@ -37,7 +37,7 @@ class Settings(_Record, frozen=True, kw_only=True, tag="settings"):
     """Whether tasks have to be claimed exactly by (priority, arrival); not so in a partitioned queue."""
 
 
-class SubmittedTask(msgspec.Struct, frozen=True, omit_defaults=True):
+class SubmittedTask(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A task as a client submitted it."""
 
     id: str
@@ -45,6 +45,8 @@ class SubmittedTask(msgspec.Struct, frozen=True, omit_defaults=True):
     execute_after: float | None = None
     delay: float | None = None
     expires_at: float | None = None
+    work: str | None = None
+    """What it is for, where a client may submit that under several ids: one of them may be stored."""
 
 
 class Submit(_Record, frozen=True, kw_only=True, tag="submit"):
@@ -75,7 +77,7 @@ class SettledTask(msgspec.Struct, frozen=True, omit_defaults=True):
 
     id: str
     attempt: int
-    outcome: str
+    outcome: Literal["complete", "retry", "bury", "release", "snooze", "cancel"]
     delay: float = 0.0
     result: str | None = None
     """Hexadecimal."""
@@ -93,13 +95,17 @@ class Settle(_Record, frozen=True, kw_only=True, tag="settle"):
 
 
 class Extended(_Record, frozen=True, kw_only=True, tag="extended"):
-    """Leases that a worker extended."""
+    """Leases that a worker asked to extend, or extended."""
 
     process: str
     queue: str
     lease_seconds: float
     tasks: list[tuple[str, int]]
-    states: list[str]
+    phase: Phase = "ok"
+    asked_at: float = 0.0
+    """By the worker's clock; 0 if it is not known."""
+    answered_at: float = 0.0
+    states: list[str] = []
 
 
 class Effect(_Record, frozen=True, kw_only=True, tag="effect"):
@@ -126,8 +132,11 @@ class Fault(_Record, frozen=True, kw_only=True, tag="fault"):
 
     fault: str
     target: str
+    """The process that it was done to, as it calls itself in its records; empty for several."""
     begin: float
     end: float
+    between_steps: bool = False
+    """A process was stopped between two steps and not in the middle of one, so it owes a check before the next."""
 
 
 class Journalled(_Record, frozen=True, kw_only=True, tag="journal"):
@@ -176,6 +185,10 @@ class History(Protocol):
         ...
 
 
+class BadRecord(ValueError):
+    """A record that fits its format and cannot be: it contradicts one that came before it."""
+
+
 class HistoryWriter:
     """Appends records to a file, each call in one ``write`` in append mode, so that processes may share it."""
 
@@ -191,21 +204,45 @@ class HistoryWriter:
         os.close(self._descriptor)
 
 
-def read_history(paths: Iterable[Path | str]) -> Iterator[Record]:
-    """The records of some files, one by one. A last line that was cut off by a kill is left out.
+class HistoryFiles:
+    """Histories in files, in any order, read as often as need be; what is not asked for is not decoded.
 
-    Files whose names end in ``.gz`` are unpacked on the way. Raises ``ValueError`` naming file and line where another
-    line is not a record.
+    Files whose names end in ``.gz`` are unpacked on the way.
     """
-    for path in paths:
-        with _open(Path(path)) as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    yield _decode(line)
-                except msgspec.DecodeError as error:
-                    if not line.endswith(b"\n"):
+
+    def __init__(self, paths: Iterable[Path | str]) -> None:
+        self._paths = [Path(path) for path in paths]
+        self.where = ""
+        """File and line of the latest record."""
+
+    def read(self, kinds: Collection[type[Record]]) -> Iterator[Record]:
+        """The records of these kinds, one by one. A last line that was cut off by a kill is left out.
+
+        Raises ``ValueError`` naming file and line where another line is not a record.
+        """
+        passed_over = tuple(
+            _encode({"kind": kind.__struct_config__.tag})[:-1] for kind in get_args(Record) if kind not in kinds
+        )
+        wanted = tuple(kinds)
+        for path in self._paths:
+            with _open(path) as lines:
+                for number, line in enumerate(lines, 1):
+                    if line.startswith(passed_over):
                         continue
-                    raise ValueError(f"{path}:{number} is not a record of a history: {error}") from error
+                    self.where = f"{path}:{number}"
+                    try:
+                        record = _decode(line)
+                    except msgspec.DecodeError as error:
+                        if not line.endswith(b"\n"):
+                            continue
+                        raise ValueError(f"{self.where} is not a record of a history: {error}") from error
+                    if isinstance(record, wanted):
+                        yield record
+
+
+def read_history(paths: Iterable[Path | str]) -> Iterator[Record]:
+    """All records of some files. See ``HistoryFiles``."""
+    return HistoryFiles(paths).read(get_args(Record))
 
 
 def _open(path: Path) -> IO[bytes]:

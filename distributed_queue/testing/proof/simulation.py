@@ -103,7 +103,7 @@ class Simulation:
         for queue in QUEUES:
             self._client.dump(queue, drained=True)
         # An idle system's clock jumps here, so lateness says nothing.
-        return check_records(self.history.records, recovery_seconds=float("inf"))
+        return check_records(self.history.records, recovery_seconds=float("inf"), grace_seconds=0.0)
 
     # Actors
 
@@ -260,7 +260,7 @@ class Simulation:
         return sum(stats.depth + stats.counts[TaskStatus.PROCESSING] for stats in self._storage.stats(list(QUEUES)))
 
     def _recording(self, process: str) -> RecordingStorage:
-        return RecordingStorage(cast("Storage", self._lossy), self.history, process)
+        return RecordingStorage(cast("Storage", self._lossy), self.history, process, self._clock.now)
 
 
 def simulate(storage: Storage, clock: ManualClock, seed: int, steps: int = 600) -> Report:

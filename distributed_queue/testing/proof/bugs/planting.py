@@ -21,6 +21,8 @@ class Bug:
     caught_by: frozenset[Check]
     """The checks that are about this rule; a run with the bug has to fail one of them."""
     make: Callable[[], Any]
+    place: str = "engine"
+    """What has it: the engine, a worker or a client."""
 
     @contextmanager
     def planted(self) -> Iterator[None]:
@@ -30,13 +32,17 @@ class Bug:
 
 
 class Seedbed(list[Bug]):
-    """Collects bugs; a decorator for the functions that make their patches."""
+    """Collects bugs of one place; a decorator for the functions that make their patches."""
+
+    def __init__(self, place: str = "engine") -> None:
+        super().__init__()
+        self._place = place
 
     def bug(self, *caught_by: Check) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
         """Register a bug under the name of the function."""
 
         def register(make: Callable[[], Any]) -> Callable[[], Any]:
-            self.append(Bug(make.__name__, frozenset(caught_by), make))
+            self.append(Bug(make.__name__, frozenset(caught_by), make, self._place))
             return make
 
         return register
