@@ -26,6 +26,7 @@
      └─ HandlerError                  how the run of a handler ended
          ├─ UnknownTaskType
          ├─ InvalidResult               what the handler returned cannot be stored
+         ├─ ProcessDied                 the child process that ran a handler ended
          ├─ TimeLimitExceeded           raised inside a handler that ran too long
          ├─ TaskCancelled               raised inside a handler whose task was cancelled
          ├─ LeaseLost                   raised inside a handler whose lease ended
@@ -263,6 +264,12 @@ class InvalidResult(HandlerError):
     """What the handler returned cannot be stored: it is not JSON-compatible, or too large."""
 
     code = "invalid-result"
+
+
+class ProcessDied(HandlerError):
+    """The child process that ran a handler ended before the handler did: it crashed, or took too much memory."""
+
+    code = "process-died"
 
 
 class TimeLimitExceeded(HandlerError):

@@ -89,6 +89,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "handler-error": ProblemType(500, "Handler error", _HIDDEN),
     "unknown-task-type": ProblemType(422, "Unknown task type"),
     "invalid-result": ProblemType(422, "Invalid result"),
+    "process-died": ProblemType(500, "Handler error", _HIDDEN),
     "time-limit-exceeded": ProblemType(500, "Handler error", _HIDDEN),
     "task-cancelled": ProblemType(409, "Task cancelled"),
     "lease-lost": ProblemType(409, "Lease lost"),

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 WORKER_TTL_SECONDS = 30.0
 """A worker that has not beaten for this long is no longer listed."""
+MAX_COUNT = 1 << 53
+"""The largest number that a setting may be: up to here, every engine and every reader of JSON is exact."""
+MIN_RATE = 1e-6
+"""The lowest rate limit: one task in 11 days. What is near zero has no interval that could be reckoned with."""
 
 
 class NewTask(msgspec.Struct, frozen=True):
@@ -189,23 +193,23 @@ class TaskUpdate(msgspec.Struct, frozen=True, kw_only=True):
 class QueueConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A queue's settings, kept in the storage so that they hold across all processes. None means no limit."""
 
-    max_size: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    max_size: Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)] | None = None
     """Tasks that may wait (pending, scheduled, retrying, blocked)."""
-    rate_limit: Annotated[float, msgspec.Meta(gt=0, le=1e6)] | None = None
+    rate_limit: Annotated[float, msgspec.Meta(ge=MIN_RATE, le=1e6)] | None = None
     """Tasks started per second."""
     rate_burst: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] | None = None
     """Tasks that may start at once after a pause; None means one second's worth."""
-    concurrency: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    concurrency: Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)] | None = None
     """Leases that may be open at once."""
     paused: bool = False
-    max_crashes: Annotated[int, msgspec.Meta(ge=1)] = 3
+    max_crashes: Annotated[int, msgspec.Meta(ge=1, le=MAX_COUNT)] = 3
     """A task whose lease ran out this often is a dead letter with reason ``crashed``."""
     retention_seconds: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 3600.0
     """How long completed, cancelled and expired tasks stay."""
-    retention_count: Annotated[int, msgspec.Meta(ge=0)] = 100_000
+    retention_count: Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)] = 100_000
     """How many of them stay at most."""
     journal: bool = True
-    journal_max_bytes: Annotated[int, msgspec.Meta(ge=1)] = 64 << 20
+    journal_max_bytes: Annotated[int, msgspec.Meta(ge=1, le=MAX_COUNT)] = 64 << 20
     """About how much of the journal is kept."""
     journal_max_age: Annotated[float, msgspec.Meta(ge=1, le=1e9)] = 7 * 24 * 3600.0
     """Seconds for which it is kept."""

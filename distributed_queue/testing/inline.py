@@ -11,7 +11,9 @@ from distributed_queue.core.clock import ManualClock
 from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.storage import ClaimRequest
 from distributed_queue.core.worker.attempt import Attempt
-from distributed_queue.core.worker.handlers import HandlerTable
+from distributed_queue.core.worker.children import Children
+from distributed_queue.core.worker.config import WorkerConfig
+from distributed_queue.core.worker.handlers import Executor, HandlerTable
 from distributed_queue.core.worker.progress import store_progress
 from distributed_queue.core.worker.runner import Runner
 
@@ -41,7 +43,7 @@ class InlineWorker:
             worker.advance(hours=3)  # runs what becomes due meanwhile, in its order
 
     The rules are those of a real worker: retries, back-off, dead letters, conversion of arguments and results. Time
-    limits are not enforced, since nothing runs beside the handlers.
+    limits are not enforced, since nothing runs beside the handlers, and no child processes are started.
     """
 
     def __init__(self, app: DistributedQ) -> None:
@@ -56,6 +58,7 @@ class InlineWorker:
             limited=lambda _: None,
             keep_progress=lambda attempt: store_progress(self.queue.storage, attempt),
             result_limit_bytes=self.queue.max_body_bytes,
+            children=Children(WorkerConfig()),
         )
         self._done: list[Attempt] = []
         self._restore: Callable[[], None] = lambda: None
@@ -105,7 +108,7 @@ class InlineWorker:
 
     def __enter__(self) -> Self:
         for name, function in self.app.tasks.items():
-            self._handlers.register(name, function.handler, function.retry, function.timeout)
+            self._handlers.register(name, function.handler, retry=function.retry, timeout=function.timeout)
         self._restore = self.app.use(self.queue)
         return self
 
@@ -122,7 +125,7 @@ class InlineWorker:
         if not claim.tasks:
             return None
         attempt = Attempt(claim.tasks[0], math.inf)
-        if self._runner.is_async(attempt):
+        if self._runner.executor(attempt) is Executor.LOOP:
             asyncio.run(self._runner.run_async(attempt))
         else:
             self._runner.run(attempt)

@@ -82,13 +82,15 @@ class DistributedQ:
         priority: int = ...,
         retry: Retry | None = ...,
         timeout: float | None = ...,
+        executor: str | None = ...,
     ) -> _Decorator: ...
     def task(self, function: Any = None, /, **settings: Any) -> Any:
         """Make a task of a function: ``@app.task`` or ``@app.task(…)``.
 
         ``name`` is the task type; the function's own name by default, so that it may move between modules while tasks
         wait. ``queue``, ``priority`` and ``timeout`` (seconds) are defaults that ``options`` can change, ``retry`` says
-        which failures are tried again. Raises ``ConfigurationError`` if the name is taken.
+        which failures are tried again. ``executor="process"`` lets it run in a child process.
+        Raises ``ConfigurationError`` if the name is taken.
         """
         if function is not None:
             return self._declare(function, local_names_of_caller(function, 1))
@@ -104,6 +106,7 @@ class DistributedQ:
         priority: int = DEFAULT_PRIORITY,
         retry: Retry | None = None,
         timeout: float | None = None,
+        executor: str | None = None,
     ) -> BaseTaskFunction[Any, Any]:
         kind: type[BaseTaskFunction[Any, Any]] = (
             AsyncTaskFunction if inspect.iscoroutinefunction(function) else TaskFunction
@@ -115,6 +118,7 @@ class DistributedQ:
             signature=Signature(function, local_names),
             retry=retry,
             timeout=timeout,
+            executor=executor,
             options=Options(queue=queue, priority=priority),
         )
         with self._lock:
@@ -152,7 +156,9 @@ class DistributedQ:
     def register(self, workers: Worker | WorkerPool) -> None:
         """Let a worker, or a pool of them, run the functions."""
         for name, function in self._functions.items():
-            workers.register_handler(name, function.handler, retry=function.retry, timeout=function.timeout)
+            workers.register_handler(
+                name, function.handler, retry=function.retry, timeout=function.timeout, executor=function.executor
+            )
 
     # Life
 

@@ -59,6 +59,7 @@ class BaseTaskFunction(Generic[P, R]):
         signature: Signature,
         retry: Retry | None,
         timeout: float | None,
+        executor: str | None,
         options: Options,
     ) -> None:
         functools.update_wrapper(self, function)  # type: ignore[arg-type]  # for its name and docstring
@@ -70,6 +71,8 @@ class BaseTaskFunction(Generic[P, R]):
         self.retry = retry
         self.timeout = timeout
         """Longest run in seconds, for tasks that have none of their own."""
+        self.executor = executor
+        """Where it runs: see ``Worker.register_handler``."""
         self._signature = signature
         self._options = options
 
@@ -143,6 +146,7 @@ class BaseTaskFunction(Generic[P, R]):
             signature=self._signature,
             retry=self.retry,
             timeout=self.timeout,
+            executor=self.executor,
             options=changed,
         )
 

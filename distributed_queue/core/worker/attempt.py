@@ -13,6 +13,7 @@ from distributed_queue.core.task import from_claimed
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from distributed_queue.core.storage import ClaimedTask
     from distributed_queue.core.task import Task
@@ -42,6 +43,7 @@ class Attempt:
     __slots__ = (
         "_lock",
         "_loop_task",
+        "_stop",
         "_task",
         "_thread_id",
         "claimed",
@@ -77,6 +79,7 @@ class Attempt:
         self._lock = threading.Lock()
         self._thread_id: int | None = None
         self._loop_task: asyncio.Task[Any] | None = None
+        self._stop: Callable[[], None] | None = None
         self._task: Task | None = None
 
     @property
@@ -94,15 +97,18 @@ class Attempt:
         """The lease that the attempt works under."""
         return Lease(self.claimed.queue, self.claimed.id, self.claimed.attempt)
 
-    def begin(self, loop_task: asyncio.Task[Any] | None = None) -> bool:
-        """The handler is about to run, in this thread or in a task of the event loop. False if it must not any more."""
+    def begin(self, loop_task: asyncio.Task[Any] | None = None, stop: Callable[[], None] | None = None) -> bool:
+        """The handler is about to run. False if it must not any more.
+
+        It runs in this thread, in a task of the event loop, or elsewhere, where ``stop`` ends it.
+        """
         with self._lock:
             if self.state is not _WAITING:
                 return False
             self.state = _RUNNING
             self.started = time.monotonic()
-            self._loop_task = loop_task
-            if loop_task is None:
+            self._loop_task, self._stop = loop_task, stop
+            if loop_task is None and stop is None:
                 self._thread_id = threading.get_ident()
             return True
 
@@ -120,7 +126,7 @@ class Attempt:
         """Tell a running handler to stop by raising ``reason`` in it. False if it does not run or was told before.
 
         On the event loop it takes effect at the next ``await``, in a thread at the next bytecode: a call into C that
-        blocks is not interrupted.
+        blocks is not interrupted. A child process is killed.
         """
         with self._lock:
             if self.state is not _RUNNING or self.interruption is not None:
@@ -155,6 +161,8 @@ class Attempt:
         self.interruption = reason
         if self._loop_task is not None:
             self._loop_task.get_loop().call_soon_threadsafe(self._loop_task.cancel)
+        elif self._stop is not None:
+            self._stop()
         elif self._thread_id is not None:
             _set_async_exception(self._thread_id, reason)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,12 +43,30 @@ class WorkerConfig:
     stuck_seconds: float = 5.0
     """How long a handler in a thread may ignore that it was told to stop, before its slot is replaced."""
 
+    children: int = os.cpu_count() or 1
+    """Child processes for handlers with ``executor="process"``. They are started when they are needed."""
+    child_max_tasks: int | None = None
+    """Tasks after which a child is replaced; None for no limit."""
+    child_max_age: float | None = None
+    """Seconds after which a child is replaced, between two tasks."""
+    child_max_memory: int | None = None
+    """Bytes. A child that takes more is killed while a handler runs, and replaced between two tasks.
+
+    Where the system has no ``/proc``, it is looked at between tasks only."""
+
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
             raise ConfigurationError(
                 f"{self.name!r:.120} is not a worker name: use letters, digits and . _ : @ -, up to 100"
             )
         check_slots(self.max_workers)
+        check_count("children", self.children, 1, 1000)
+        if self.child_max_tasks is not None:
+            check_count("child_max_tasks", self.child_max_tasks, 1, 1_000_000_000)
+        if self.child_max_age is not None:
+            check_number("child_max_age", self.child_max_age, 0.001, 1e9)
+        if self.child_max_memory is not None:
+            check_count("child_max_memory", self.child_max_memory, 1 << 20, 1 << 50)
         for field, lowest in (("poll_interval", 0.001), ("shutdown_timeout", 0.0), ("stuck_seconds", 0.0)):
             check_number(field, getattr(self, field), lowest, 1e6)
         if self.lease_seconds is not None:

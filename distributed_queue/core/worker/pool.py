@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.lifecycle import TaskStatus
@@ -26,7 +27,7 @@ class WorkerPool:
         self.queue = queue
         self.workers: dict[str, Worker] = {}
         self.running = False
-        self._handlers: dict[str, tuple[Callable[[Any], Any], Retry | RetryPolicy | None, float | None]] = {}
+        self._registrations: dict[str, Callable[[Worker], None]] = {}
         self._lock = threading.RLock()
         self._autoscaler: Autoscaler | None = None
 
@@ -37,12 +38,21 @@ class WorkerPool:
         *,
         retry: Retry | RetryPolicy | None = None,
         timeout: float | None = None,
+        executor: str | None = None,
     ) -> None:
         """Register a handler with every worker, present and future. See ``Worker.register_handler``."""
+        register = partial(
+            Worker.register_handler,
+            task_type=task_type,
+            function=function,
+            retry=retry,
+            timeout=timeout,
+            executor=executor,
+        )
         with self._lock:
-            self._handlers[task_type] = (function, retry, timeout)
+            self._registrations[task_type] = register
             for worker in self.workers.values():
-                worker.register_handler(task_type, function, retry=retry, timeout=timeout)
+                register(worker)
 
     def add_worker(self, config: WorkerConfig | None = None) -> Worker:
         """Make a worker, and start it if the pool runs. Raises ``ConfigurationError`` if its name is taken."""
@@ -51,8 +61,8 @@ class WorkerPool:
             if config.name in self.workers:
                 raise ConfigurationError(f"The pool has a worker {config.name!r} already; choose another name")
             worker = Worker(self.queue, config)
-            for task_type, (function, retry, timeout) in self._handlers.items():
-                worker.register_handler(task_type, function, retry=retry, timeout=timeout)
+            for register in self._registrations.values():
+                register(worker)
             if self.running:
                 worker.start()
             self.workers[config.name] = worker

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from distributed_queue.core.payload import decode_body, encode_result, payload_type, type_and_data
 from distributed_queue.core.storage import Outcome, Settlement
 from distributed_queue.core.task import Failure, describe, encode_failure
+from distributed_queue.core.worker.children import RemoteTraceback
+from distributed_queue.core.worker.children.wire import Run
 from distributed_queue.core.worker.context import running_attempt
+from distributed_queue.core.worker.handlers import Executor
 from distributed_queue.core.worker.verdict import judge
 from distributed_queue.errors import (
     Discard,
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
     from distributed_queue.core.task import Task
     from distributed_queue.core.worker.attempt import Attempt
+    from distributed_queue.core.worker.children import Child, Children
+    from distributed_queue.core.worker.children.wire import Reference
     from distributed_queue.core.worker.handlers import Handler, HandlerTable
     from distributed_queue.core.worker.verdict import Judgement
 
@@ -49,6 +54,7 @@ class Runner:
         limited: Callable[[float], None],
         keep_progress: Callable[[Attempt], None],
         result_limit_bytes: int,
+        children: Children,
     ) -> None:
         self._handlers = handlers
         self._error_handler = error_handler
@@ -58,13 +64,14 @@ class Runner:
         self._keep_progress = keep_progress
         """Called at the end of an attempt whose latest progress is not stored yet."""
         self._result_limit_bytes = result_limit_bytes
+        self._children = children
 
-    def is_async(self, attempt: Attempt) -> bool:
-        """Whether the attempt's handler has to run on the event loop."""
+    def executor(self, attempt: Attempt) -> Executor:
+        """Where the attempt's handler has to run."""
         try:
-            return self._handlers.find(payload_type(decode_body(attempt.claimed.body)[0])).is_async
+            return self._handlers.find(payload_type(decode_body(attempt.claimed.body)[0])).executor
         except (InvalidTask, UnknownTaskType):
-            return False
+            return Executor.THREAD
 
     def run(self, attempt: Attempt) -> None:
         """Run a ``def`` handler here.
@@ -117,6 +124,38 @@ class Runner:
         if attempt.end():
             self._conclude(attempt, handler, result, error)
 
+    def run_in_child(self, attempt: Attempt) -> None:
+        """Run a handler in a child process, and wait here until it is over."""
+        handler: Handler | None = None
+        child: Child | None = None
+        result: _Encoded | None = None
+        error: BaseException | None = None
+        try:
+            child = self._children.take()
+            handler, _ = self._prepare(attempt)
+        except Exception as unprepared:  # noqa: BLE001 - it is the attempt's outcome
+            error = unprepared
+        counts = attempt.begin(stop=child.kill if child is not None else _nothing)
+        if counts:
+            if child is not None and handler is not None and handler.reference is not None:
+                try:
+                    result = self._ask(child, handler.reference, attempt)
+                except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
+                    error = raised if attempt.interruption is None else attempt.interruption()
+            counts = attempt.end()
+        if child is not None:
+            self._children.give_back(child)
+        if counts:
+            self._conclude(attempt, handler, result, error)
+
+    def _ask(self, child: Child, reference: Reference, attempt: Attempt) -> _Encoded | None:
+        def keep(progress: bytes) -> None:
+            attempt.progress = progress
+
+        left = None if attempt.time_limit is None else attempt.time_limit - time.monotonic()
+        encoded = child.run(Run(reference, attempt.claimed, left, self._result_limit_bytes), keep)
+        return None if encoded is None else _Encoded(encoded)
+
     def failure(self, attempt: Attempt, error: BaseException) -> Settlement:
         """The settlement of an attempt that failed with ``error`` outside of its handler."""
         try:
@@ -153,7 +192,7 @@ class Runner:
         """What to report; None if there is nothing to report."""
         if error is None:
             try:
-                encoded = None if result is None else encode_result(result, self._result_limit_bytes)
+                encoded = self._encode(result)
             except InvalidResult as invalid:
                 return self._failed(attempt, handler, invalid)
             return attempt.report(_COMPLETE, result=encoded)
@@ -162,6 +201,11 @@ class Runner:
         if attempt.interruption is TaskCancelled and isinstance(error, TaskCancelled):
             return attempt.report(Outcome.CANCEL)
         return self._failed(attempt, handler, error)
+
+    def _encode(self, result: Any) -> bytes | None:
+        if result is None or isinstance(result, _Encoded):
+            return result
+        return encode_result(result, self._result_limit_bytes)
 
     def _failed(self, attempt: Attempt, handler: Handler | None, error: BaseException) -> Settlement:
         claimed = attempt.claimed
@@ -201,8 +245,18 @@ class Runner:
             logger.exception("the error handler failed for task %s", task.task_id)
 
 
+class _Encoded(bytes):
+    """A result that is encoded already."""
+
+
+def _nothing() -> None:
+    """For an attempt that has nothing to stop."""
+
+
 def _traceback(error: BaseException) -> str | None:
     """The traceback from the handler's frame on; this module's own frames say nothing."""
+    if isinstance(error.__cause__, RemoteTraceback):
+        return error.__cause__.text
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next

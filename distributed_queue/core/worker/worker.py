@@ -13,9 +13,10 @@ from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.ids import new_task_id
 from distributed_queue.core.storage import Outcome
 from distributed_queue.core.worker.book import AttemptBook
+from distributed_queue.core.worker.children import Children
 from distributed_queue.core.worker.config import LEASE_SECONDS, WorkerConfig, check_slots
 from distributed_queue.core.worker.event_loop import HandlerLoop
-from distributed_queue.core.worker.handlers import HandlerTable
+from distributed_queue.core.worker.handlers import Executor, HandlerTable
 from distributed_queue.core.worker.keeper import Keeper, identity
 from distributed_queue.core.worker.listener import Listener
 from distributed_queue.core.worker.progress import store_progress
@@ -75,13 +76,15 @@ class Worker:
         *,
         retry: Retry | RetryPolicy | None = None,
         timeout: float | None = None,
+        executor: str | None = None,
     ) -> None:
         """Let ``function(data)`` run tasks of this type. ``def`` runs in a thread, ``async def`` on the event loop.
 
-        What it returns is the task's result and has to be JSON-compatible. ``retry`` and ``timeout`` (seconds) apply to
-        tasks that have none of their own.
+        With ``executor="process"`` it runs in a child process, which is killed when its time is over; the function has
+        to be at the top of a module, so that the child finds it. What it returns is the task's result and has to be
+        JSON-compatible. ``retry`` and ``timeout`` (seconds) apply to tasks that have none of their own.
         """
-        self._handlers.register(task_type, function, retry, timeout)
+        self._handlers.register(task_type, function, retry=retry, timeout=timeout, executor=executor)
 
     def start(self) -> None:
         """Start to work. Does nothing if the worker runs; one that is about to stop is started once it has stopped.
@@ -230,6 +233,7 @@ class _Parts:
             queues_seen=self.pump.offer_queues,
             give_up=self._give_up,
         )
+        self.children = Children(config)
         self.runner = Runner(
             handlers,
             error_handler=config.error_handler,
@@ -237,8 +241,10 @@ class _Parts:
             limited=self.keeper.limited,
             keep_progress=lambda attempt: store_progress(storage, attempt),
             result_limit_bytes=queue.max_body_bytes,
+            children=self.children,
         )
         self.slots = Slots(name, config.max_workers, self.runner.run)
+        self.child_slots = Slots(f"{name}-child", config.children, self.runner.run_in_child)
         self.loop = HandlerLoop(name, config.max_workers, self.runner.run_async)
 
     def start(self) -> None:
@@ -266,18 +272,23 @@ class _Parts:
         self.keeper.join(_JOIN_SECONDS)
         self.slots.close()
         self.loop.close()
+        self.child_slots.close()
+        self.children.close()
         self._say_goodbye()
 
     def _arrived(self, queues: tuple[str, ...]) -> None:
         self.pump.arrived(queues)
 
     def _start_attempts(self, attempts: Sequence[Attempt]) -> None:
-        if self._handlers.any_async:
-            on_loop = [attempt for attempt in attempts if self.runner.is_async(attempt)]
-            if on_loop:
-                self.loop.submit(on_loop)
-                chosen = set(on_loop)
-                attempts = [attempt for attempt in attempts if attempt not in chosen]
+        if not self._handlers.only_threads:
+            apart: dict[Executor, list[Attempt]] = {executor: [] for executor in Executor}
+            for attempt in attempts:
+                apart[self.runner.executor(attempt)].append(attempt)
+            if apart[Executor.LOOP]:
+                self.loop.submit(apart[Executor.LOOP])
+            if apart[Executor.PROCESS]:
+                self.child_slots.submit(apart[Executor.PROCESS], len(self.book))
+            attempts = apart[Executor.THREAD]
         if attempts:
             self.slots.submit(attempts, len(self.book))
 
@@ -296,7 +307,7 @@ class _Parts:
         elif reason is not LeaseLost:
             settlement = self.runner.failure(attempt, reason())
         if attempt.give_up(settlement, reason):
-            if self.slots.replace(attempt) or self.loop.replace(attempt):
+            if any(place.replace(attempt) for place in (self.slots, self.loop, self.child_slots)):
                 logger.error("task %s is stuck in its handler; its slot is replaced", attempt.claimed.id)
             self.pump.ended(attempt)
 

@@ -15,6 +15,8 @@ from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.queue import Task, TaskStatus
 from distributed_queue.core.storage import ClaimRequest, Outcome
 from distributed_queue.core.worker.attempt import Attempt
+from distributed_queue.core.worker.children import Children
+from distributed_queue.core.worker.config import WorkerConfig
 from distributed_queue.core.worker.handlers import HandlerTable
 from distributed_queue.core.worker.runner import Runner
 from distributed_queue.errors import TaskCancelled
@@ -185,15 +187,15 @@ class Interrupted(Attempt):
 
     __slots__ = ()
 
-    def begin(self, loop_task: Any = None) -> bool:
-        begun = super().begin(loop_task)
+    def begin(self, *how: Any, **more: Any) -> bool:
+        begun = super().begin(*how, **more)
         self.interrupt(TaskCancelled)
         return begun
 
 
 def runner(ended: Callable[[Attempt], None], limited: Callable[[float], None]) -> Runner:
     handlers = HandlerTable()
-    handlers.register("default", lambda data: data, None, 60.0)
+    handlers.register("default", lambda data: data, timeout=60.0)
     return Runner(
         handlers,
         error_handler=None,
@@ -201,6 +203,7 @@ def runner(ended: Callable[[Attempt], None], limited: Callable[[float], None]) -
         limited=limited,
         keep_progress=lambda _: None,
         result_limit_bytes=1 << 20,
+        children=Children(WorkerConfig()),
     )
 
 

@@ -1,0 +1,7 @@
+"""Child processes in which handlers run that need a processor, or a wall around them, of their own."""
+
+from __future__ import annotations
+
+from distributed_queue.core.worker.children.pool import Child, Children, RemoteTraceback
+
+__all__ = ["Child", "Children", "RemoteTraceback"]
