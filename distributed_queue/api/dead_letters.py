@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Request
 from starlette.responses import Response
 
+from distributed_queue.api.audit import naming, note
 from distributed_queue.api.models.base import TaskIdText
 from distributed_queue.api.models.tasks import MAX_IDS, DeletedOut, PageOut, RequeuedOut, SelectionIn
 from distributed_queue.api.openapi import problems
@@ -35,8 +36,9 @@ async def list_dead_letters(
     operation_id="requeue_dead_letters",
     responses=problems(),
 )
-async def requeue_dead_letters(services: Provided, body: SelectionIn) -> Response:
+async def requeue_dead_letters(request: Request, services: Provided, body: SelectionIn) -> Response:
     """Make dead letters ready again, their failures forgotten. Ids that are not dead letters are passed over."""
+    note(request, queue=body.queue, **naming(body.ids))
     return json_response({"requeued": await services.queue.requeue_dead(body.ids, body.queue)})
 
 
@@ -47,6 +49,7 @@ async def requeue_dead_letters(services: Provided, body: SelectionIn) -> Respons
     responses=problems(),
 )
 async def delete_dead_letters(
+    request: Request,
     services: Provided,
     body: Annotated[SelectionIn | None, Body(description="Which ones; or name them in the query.")] = None,
     ids: Annotated[
@@ -59,6 +62,7 @@ async def delete_dead_letters(
     if body is not None and (ids or all or queue):
         raise ApiProblem("invalid-request", "Choose the dead letters in the body or in the query, not in both.")
     chosen = body or _from_query(ids, all, queue)
+    note(request, queue=chosen.queue, **naming(chosen.ids))
     return json_response({"deleted": await services.queue.delete_dead(chosen.ids, chosen.queue)})
 
 

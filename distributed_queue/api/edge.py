@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
+from distributed_queue.api import audit
 from distributed_queue.api import headers as answer_headers
 from distributed_queue.api.auth.access import Access, Permit, path_of
 from distributed_queue.api.auth.guard import CALLER, READING_METHODS, Asked, Caller, Guard
@@ -89,6 +90,8 @@ class Edge:
                 raise
             problem = ApiProblem("internal-error", PROBLEMS["internal-error"].detail or "")
             await problem.response(identifier)(scope, receive, answer)
+        if method not in READING_METHODS:
+            audit.write(scope, permit, status)
         if scope["path"] != STREAM_PATH:
             label = method if method in _METHODS else _NO_ROUTE
             template = permit.template if permit is not None else _NO_ROUTE
@@ -108,12 +111,15 @@ class Edge:
     def _refuse(self, scope: Scope, given: dict[bytes, bytes], permit: Permit | None) -> ApiProblem | None:
         """The problem with a request that must not go on."""
         method = scope["method"]
-        role = Role.READ if permit is None else permit.role
         client = scope.get("client") or ("", 0)
-        caller = self._guard.admit(Asked(method, role, given, client[0]))
+        asked = Asked(method, Role.READ if permit is None else permit.role, given, client[0])
+        caller = self._guard.identify(asked)
         if not isinstance(caller, Caller):
             return caller
         scope[CALLER] = caller
+        problem = self._guard.forbid(caller, asked)
+        if problem is not None:
+            return problem
         if permit is None:
             return self._nowhere(scope)
         return None if method in READING_METHODS else announced_too_large(given, self._limit(scope))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from distributed_queue.api.audit import note
 from distributed_queue.api.documents import queue_document
 from distributed_queue.api.models.queues import ClearedOut, QueueOut, QueuesOut, SettingsIn, StatsOut
 from distributed_queue.api.openapi import problems
@@ -66,17 +67,20 @@ async def resume_queue(services: Provided, name: QueueName) -> Response:
     operation_id="configure_queue",
     responses=problems(),
 )
-async def configure_queue(services: Provided, name: QueueName, body: SettingsIn) -> Response:
+async def configure_queue(request: Request, services: Provided, name: QueueName, body: SettingsIn) -> Response:
     """Change limits and other settings, for all processes at once. A queue that is new is created."""
-    await services.queue.configure(name, **{field: getattr(body, field) for field in body.model_fields_set})
+    settings = {field: getattr(body, field) for field in body.model_fields_set}
+    note(request, settings=settings)
+    await services.queue.configure(name, **settings)
     return await get_queue(services, name)
 
 
 @router.delete(
     "/queue/clear", response_model=ClearedOut, operation_id="clear_queues", responses=problems("queue-not-found")
 )
-async def clear_queues(services: Provided, queue: QueueFilter = None) -> Response:
+async def clear_queues(request: Request, services: Provided, queue: QueueFilter = None) -> Response:
     """Forget all tasks, in every state, of all queues or of one. Settings and counters stay."""
+    note(request, queue=queue or "all")
     if queue is not None:
         await _stats(services, queue)
     return json_response({"cleared": await services.queue.clear(queue)})

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from distributed_queue.api.audit import MAX_IDS, naming, note
 from distributed_queue.api.documents import task_document
 from distributed_queue.api.idempotency import HEADER, derived_id, read_key
 from distributed_queue.api.models.tasks import BatchIn, BatchOut, PageOut, TaskIn, TaskOut
@@ -67,9 +68,11 @@ async def submit_task(request: Request, body: TaskIn) -> Response:
     key = read_key(request.headers.get(HEADER))
     if key is None and body.task_id is None:
         task = body.task()
+        note(request, queue=task.queue, **naming([task.task_id]))
         await services.queue.enqueue((task,))
         return _created(request, task)
     derived = None if key is None else derived_id(request.method, request.url.path, key)
+    note(request, queue=body.queue, **naming([str(body.task_id or derived)]))
     submitted = await submit_once(services.queue, body.task(derived), keyed=key is not None)
     if submitted.new:
         return _created(request, submitted.task)
@@ -99,6 +102,7 @@ async def submit_tasks(request: Request, body: BatchIn) -> Response:
     make = partial(_tasks, body, None if key is None else partial(derived_id, request.method, request.url.path, key))
     tasks = make() if len(body.tasks) < _MANY else await services.queue.run(make)
     named = [number for number, each in enumerate(body.tasks) if key is not None or each.task_id is not None]
+    note(request, queues=sorted({task.queue for task in tasks})[:MAX_IDS], **naming([task.task_id for task in tasks]))
     new = await submit_batch(services.queue, tasks, named=named, keyed=key is not None)
     document = {
         "items": [{"task_id": task.task_id, "new": is_new} for task, is_new in zip(tasks, new, strict=True)],

@@ -8,9 +8,10 @@ import platform
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from distributed_queue.api.audit import note
 from distributed_queue.api.documents import iso
 from distributed_queue.api.models.workers import PoolOut, ScaleIn, SteeredOut, WorkerIn, WorkerOut, WorkersOut
 from distributed_queue.api.openapi import problems
@@ -51,8 +52,9 @@ async def list_workers(services: Provided) -> Response:
     operation_id="create_worker",
     responses=problems("worker-exists", "no-worker-pool"),
 )
-async def create_worker(services: Provided, body: WorkerIn) -> Response:
+async def create_worker(request: Request, services: Provided, body: WorkerIn) -> Response:
     """Add a worker to this server. It starts at once if the pool runs."""
+    note(request, worker_name=body.name, max_workers=body.max_workers)
     pool = _pool(services)
     config = WorkerConfig(
         name=body.name,
@@ -85,12 +87,14 @@ async def start_workers(services: Provided) -> Response:
 
 @router.post("/workers/stop", response_model=PoolOut, operation_id="stop_workers", responses=problems("no-worker-pool"))
 async def stop_workers(
+    request: Request,
     services: Provided,
     everywhere: Annotated[
         bool, Query(description="Tell those of other processes to stop too; they cannot be started from here.")
     ] = False,
 ) -> Response:
     """Stop all workers of this server. What runs is finished first, in the background."""
+    note(request, everywhere=everywhere)
     if services.pool is None and not everywhere:
         raise _no_pool()
     told = await _tell(services, None, Command(action="stop")) if everywhere else 0
@@ -177,8 +181,9 @@ async def resume_worker(services: Provided, worker_name: WorkerName) -> Response
     operation_id="scale_worker",
     responses=problems("worker-not-found"),
 )
-async def scale_worker(services: Provided, worker_name: WorkerName, body: ScaleIn) -> Response:
+async def scale_worker(request: Request, services: Provided, worker_name: WorkerName, body: ScaleIn) -> Response:
     """Change how many handlers a worker runs at the same time."""
+    note(request, max_workers=body.max_workers)
     worker = _own(services, worker_name)
     if worker is None:
         return await _steer_remote(services, worker_name, Command(action="scale", max_workers=body.max_workers))

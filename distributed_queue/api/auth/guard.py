@@ -79,34 +79,10 @@ class Guard:
         if self._closed_reads and not self._has_keys:
             raise ConfigurationError("Reading is to need a key, but there is none: set an API key or a key file.")
 
-    def admit(self, asked: Asked) -> Caller | ApiProblem:
-        """Who sends the request, or the problem with it."""
-        writes = asked.method not in READING_METHODS
-        caller = ANONYMOUS
-        if self._has_keys and asked.role is not None and (writes or asked.role is not Role.READ or self._closed_reads):
-            identified = self._identify(asked)
-            if isinstance(identified, ApiProblem):
-                return identified
-            caller = identified
-            if not grants(caller.roles, asked.role):
-                return _forbidden(caller, asked.role)
-        # A page that someone merely visits must not steer a queue on the same machine. Programs send no such header.
-        if writes and asked.headers.get(_SITE, b"none") not in _OWN_SITES:
-            return ApiProblem("cross-site", "Requests that change something are not taken from pages of other sites.")
-        return caller
-
-    def still_knows(self, caller: Caller) -> bool:
-        """Whether the key of an earlier request is valid still."""
-        if caller.key_id is None:
-            return True
-        record = self._file.find(caller.key_id) if self._file is not None else None
-        return record is not None and record.state(self._now()) == "active"
-
-    @property
-    def _has_keys(self) -> bool:
-        return self._digest is not None or self._file is not None
-
-    def _identify(self, asked: Asked) -> Caller | ApiProblem:
+    def identify(self, asked: Asked) -> Caller | ApiProblem:
+        """Who sends the request, or what is wrong with its key. Nobody is asked for a key where none is needed."""
+        if not self._needs_key(asked):
+            return ANONYMOUS
         key = _given(asked.headers)
         if key is None:
             return _unauthorized(f"This needs an API key. {_HOW}")
@@ -124,7 +100,35 @@ class Guard:
             return ApiProblem(
                 "too-many-failures", "Too many wrong API keys came from this address. Try later.", **retry_after(wait)
             )
+        logger.warning("a wrong API key came from %s", asked.address)
         return _unauthorized(f"The API key is not accepted: it is wrong, or no longer valid. {_HOW}")
+
+    def forbid(self, caller: Caller, asked: Asked) -> ApiProblem | None:
+        """The problem with what is asked by a caller who was identified, or None if it may go on."""
+        if asked.role is not None and self._needs_key(asked) and not grants(caller.roles, asked.role):
+            held = ", ".join(caller.roles)
+            detail = f"This needs a key with the role {asked.role}; yours has {held}."
+            return ApiProblem("forbidden", detail, required_role=asked.role)
+        # A page that someone merely visits must not steer a queue on the same machine. Programs send no such header.
+        if asked.method not in READING_METHODS and asked.headers.get(_SITE, b"none") not in _OWN_SITES:
+            return ApiProblem("cross-site", "Requests that change something are not taken from pages of other sites.")
+        return None
+
+    def still_knows(self, caller: Caller) -> bool:
+        """Whether the key of an earlier request is valid still."""
+        if caller.key_id is None:
+            return True
+        record = self._file.find(caller.key_id) if self._file is not None else None
+        return record is not None and record.state(self._now()) == "active"
+
+    @property
+    def _has_keys(self) -> bool:
+        return self._digest is not None or self._file is not None
+
+    def _needs_key(self, asked: Asked) -> bool:
+        if asked.role is None or not self._has_keys:
+            return False
+        return asked.method not in READING_METHODS or asked.role is not Role.READ or self._closed_reads
 
     def _look_up(self, key: bytes, identifier: str | None) -> Caller | None:
         """Whose key it is. Takes the same steps whether or not there is such a key."""
@@ -157,8 +161,3 @@ def _unauthorized(detail: str) -> ApiProblem:
     return ApiProblem(
         "unauthorized", detail, headers={"WWW-Authenticate": f'ApiKey header="{HEADER}", Bearer realm="distributedq"'}
     )
-
-
-def _forbidden(caller: Caller, needed: Role) -> ApiProblem:
-    held = ", ".join(caller.roles)
-    return ApiProblem("forbidden", f"This needs a key with the role {needed}; yours has {held}.", required_role=needed)

@@ -45,7 +45,9 @@ def ask(guard: Guard, key: str | None, address: str = HERE, **headers: str) -> C
     given = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     if key is not None:
         given[b"x-api-key"] = key.encode()
-    return guard.admit(Asked("POST", Role.SUBMIT, given, address))
+    asked = Asked("POST", Role.SUBMIT, given, address)
+    caller = guard.identify(asked)
+    return guard.forbid(caller, asked) or caller if isinstance(caller, Caller) else caller
 
 
 def code(answer: Caller | ApiProblem) -> str:
@@ -152,7 +154,7 @@ def test_with_a_key_file_only_nobody_writes_without_a_key_of_it(path: Path, cloc
     every_kind(path)
     guard = make_guard(clock, keys_file=path)
     assert code(ask(guard, None)) == "unauthorized"
-    assert guard.admit(Asked("GET", Role.READ, {}, HERE)) == ANONYMOUS
+    assert guard.identify(Asked("GET", Role.READ, {}, HERE)) == ANONYMOUS
 
 
 def test_who_guesses_has_to_wait(clock: ManualClock) -> None:
