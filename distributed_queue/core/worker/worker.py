@@ -15,14 +15,13 @@ from distributed_queue.core.storage import Outcome
 from distributed_queue.core.worker.book import AttemptBook
 from distributed_queue.core.worker.children import Children
 from distributed_queue.core.worker.config import LEASE_SECONDS, WorkerConfig, check_slots
-from distributed_queue.core.worker.event_loop import HandlerLoop
-from distributed_queue.core.worker.handlers import Executor, HandlerTable
+from distributed_queue.core.worker.handlers import HandlerTable
 from distributed_queue.core.worker.keeper import Keeper, identity
 from distributed_queue.core.worker.listener import Listener
+from distributed_queue.core.worker.places import Places
 from distributed_queue.core.worker.progress import store_progress
 from distributed_queue.core.worker.pump import Pump
 from distributed_queue.core.worker.runner import Runner
-from distributed_queue.core.worker.slots import Slots
 from distributed_queue.errors import DistributedQueueError, LeaseLost, TaskCancelled
 
 if TYPE_CHECKING:
@@ -135,8 +134,7 @@ class Worker:
         parts = self._parts
         if parts is not None:
             parts.pump.max_workers = max_workers
-            parts.slots.resize(max_workers)
-            parts.loop.resize(max_workers)
+            parts.places.resize(max_workers)
             parts.pump.nudge()
 
     def is_claiming(self) -> bool:
@@ -205,7 +203,6 @@ class _Parts:
         self._worker = worker
         self._storage = storage
         self._identity = identity(name, worker.worker_id)
-        self._handlers = handlers
         self.book = AttemptBook()
         self.listener = Listener(name, storage, self._arrived)
         self.pump = Pump(
@@ -233,7 +230,7 @@ class _Parts:
             queues_seen=self.pump.offer_queues,
             give_up=self._give_up,
         )
-        self.children = Children(config)
+        children = Children(config)
         self.runner = Runner(
             handlers,
             error_handler=config.error_handler,
@@ -241,11 +238,9 @@ class _Parts:
             limited=self.keeper.limited,
             keep_progress=lambda attempt: store_progress(storage, attempt),
             result_limit_bytes=queue.max_body_bytes,
-            children=self.children,
+            children=children,
         )
-        self.slots = Slots(name, config.max_workers, self.runner.run)
-        self.child_slots = Slots(f"{name}-child", config.children, self.runner.run_in_child)
-        self.loop = HandlerLoop(name, config.max_workers, self.runner.run_async)
+        self.places = Places(config, handlers, self.runner, children)
 
     def start(self) -> None:
         """Register, then start the threads."""
@@ -270,27 +265,14 @@ class _Parts:
         self.keeper.stop()
         self.listener.stop(_JOIN_SECONDS)
         self.keeper.join(_JOIN_SECONDS)
-        self.slots.close()
-        self.loop.close()
-        self.child_slots.close()
-        self.children.close()
+        self.places.close()
         self._say_goodbye()
 
     def _arrived(self, queues: tuple[str, ...]) -> None:
         self.pump.arrived(queues)
 
     def _start_attempts(self, attempts: Sequence[Attempt]) -> None:
-        if not self._handlers.only_threads:
-            apart: dict[Executor, list[Attempt]] = {executor: [] for executor in Executor}
-            for attempt in attempts:
-                apart[self.runner.executor(attempt)].append(attempt)
-            if apart[Executor.LOOP]:
-                self.loop.submit(apart[Executor.LOOP])
-            if apart[Executor.PROCESS]:
-                self.child_slots.submit(apart[Executor.PROCESS], len(self.book))
-            attempts = apart[Executor.THREAD]
-        if attempts:
-            self.slots.submit(attempts, len(self.book))
+        self.places.begin(attempts, len(self.book))
 
     def _give_back(self) -> None:
         """Release what still runs: its handlers are told to stop, and their outcomes will not count."""
@@ -307,7 +289,7 @@ class _Parts:
         elif reason is not LeaseLost:
             settlement = self.runner.failure(attempt, reason())
         if attempt.give_up(settlement, reason):
-            if any(place.replace(attempt) for place in (self.slots, self.loop, self.child_slots)):
+            if self.places.replace(attempt):
                 logger.error("task %s is stuck in its handler; its slot is replaced", attempt.claimed.id)
             self.pump.ended(attempt)
 
