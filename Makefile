@@ -55,6 +55,11 @@ format: .venv/.dev-ready ## Format the code, and mend what the linter can mend
 bench: .venv/.run-ready servers ## Measure speed and cost on this machine (ARGS="--quick")
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks $(ARGS)
 
+.PHONY: bench-check
+bench-check: .venv/.run-ready servers ## Fail where speed, compared with something raw, has fallen by over a third
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks raw enqueue process memory rest \
+		--scale 0.2 --check benchmarks/expected.json $(ARGS)
+
 .PHONY: bench-peers
 bench-peers: .venv/.dev-ready servers ## Measure other task queues beside this one (ARGS="--quick", ARGS="dramatiq huey")
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks.peers $(ARGS)

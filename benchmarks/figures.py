@@ -14,6 +14,13 @@ class Cpu(NamedTuple):
     storage: float | None = None
 
 
+class Point(NamedTuple):
+    """Where a figure stands on a curve."""
+
+    curve: str
+    x: float
+
+
 class Sample(NamedTuple):
     """One measured value."""
 
@@ -24,6 +31,8 @@ class Sample(NamedTuple):
     cpu: Cpu = Cpu()
     reference: str = ""
     """The figure of the same storage that it is to be compared with."""
+    point: Point | None = None
+    """Where it stands, if it is one of a curve."""
 
 
 class Figure(NamedTuple):
@@ -37,6 +46,7 @@ class Figure(NamedTuple):
     samples: list[float]
     cpu: Cpu
     reference: str
+    point: Point | None
 
 
 def summarize(storage: str, scenario: str, samples: list[Sample]) -> Figure:
@@ -44,7 +54,15 @@ def summarize(storage: str, scenario: str, samples: list[Sample]) -> Figure:
     first = samples[0]
     values = [sample.value for sample in samples]
     return Figure(
-        storage, scenario, first.figure, first.unit, median(values), values, _medians(samples), first.reference
+        storage=storage,
+        scenario=scenario,
+        name=first.figure,
+        unit=first.unit,
+        value=median(values),
+        samples=values,
+        cpu=_medians(samples),
+        reference=first.reference,
+        point=first.point,
     )
 
 

@@ -20,15 +20,27 @@ PAYLOAD = {"type": "noop", "data": "x" * 26}
 """50 bytes as JSON."""
 
 
+SMALL = 0.1
+
+
 class Scale:
     """How much of everything: 1 for figures that are to be published, less for a quick look."""
 
     def __init__(self, factor: float) -> None:
         self._factor = factor
 
+    @property
+    def small(self) -> bool:
+        """Whether it is for a quick look."""
+        return self._factor < SMALL
+
     def count(self, full: int, least: int = 2 * BATCH) -> int:
         """So many instead of ``full``, in whole batches."""
         return max(least, round(full * self._factor / BATCH) * BATCH)
+
+    def seconds(self, full: float) -> float:
+        """So long instead of ``full``, but never less than a second."""
+        return max(1.0, full * self._factor)
 
 
 @dataclass
@@ -59,12 +71,12 @@ def per_task(seconds: float | None, count: int) -> float | None:
     return None if seconds is None else seconds / count * 1e6
 
 
-def new_task() -> Task:
-    """A task that does nothing."""
-    return Task(priority=100, payload=PAYLOAD)
+def new_task(kind: str = "noop", name: str = "default") -> Task:
+    """A task for the handler ``kind``, of the queue ``name``."""
+    return Task(priority=100, payload={**PAYLOAD, "type": kind}, queue=name)
 
 
-def fill(queue: HybridQueue, count: int) -> None:
+def fill(queue: HybridQueue, count: int, kind: str = "noop", name: str = "default") -> None:
     """Enqueue in batches."""
     for _ in range(count // BATCH):
-        queue.put_many([new_task() for _ in range(BATCH)])
+        queue.put_many([new_task(kind, name) for _ in range(BATCH)])

@@ -17,26 +17,37 @@ from distributed_queue import HybridQueue
 from distributed_queue.testing.servers import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from benchmarks.worker import BenchWorker
 
 
+DEFAULT = ("default",)
+NAMES_OF_SQLITE = {"full": "sqlite", "normal": "sqlite-normal"}
+NAMES = ("memory", *NAMES_OF_SQLITE.values(), "redis")
 STATM = Path("/proc/self/statm")
 """Where Linux tells a process its size, in pages. Elsewhere, the most that it ever took has to do."""
 
 
 class Session(NamedTuple):
-    """A fresh queue, and a worker for it that has not been started."""
+    """A fresh queue, and workers for it that have not been started."""
 
     queue: HybridQueue
-    worker: BenchWorker
+    workers: list[BenchWorker]
+
+    @property
+    def worker(self) -> BenchWorker:
+        """The first of them."""
+        return self.workers[0]
 
 
 class Place(ABC):
     """A kind of storage."""
 
     name: str
+    engine: str
+    """The same for all settings of one engine."""
     settings: str
     """What a reader of the figures has to know."""
 
@@ -53,17 +64,24 @@ class Place(ABC):
         """Room that the latest fresh storage takes."""
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Open a fresh storage, with a worker in a process of its own."""
+    def session(self, workers: int = 1, queues: Sequence[str] | None = DEFAULT) -> Iterator[Session]:
+        """Open a fresh storage, with workers in processes of their own. None for ``queues`` means all there are."""
         url = self.fresh()
-        with HybridQueue.from_url(url) as queue, WorkerProcess(url) as worker:
-            yield Session(queue, worker)
+        with ExitStack() as stack:
+            queue = stack.enter_context(HybridQueue.from_url(url))
+            yield Session(queue, [stack.enter_context(self._worker(queue, url, queues)) for _ in range(workers)])
+
+    def _worker(
+        self, queue: HybridQueue, url: str, queues: Sequence[str] | None
+    ) -> AbstractContextManager[BenchWorker]:
+        del queue
+        return WorkerProcess(url, None if queues is None else list(queues))
 
 
 class MemoryPlace(Place):
     """Memory of this process: client, worker and storage are one, and its time is all called the worker's."""
 
-    name = "memory"
+    name = engine = "memory"
     settings = "client and worker in one process"
 
     def fresh(self) -> str:
@@ -79,28 +97,36 @@ class MemoryPlace(Place):
             return int(STATM.read_text().split()[1]) * getpagesize()
         return getrusage(RUSAGE_SELF).ru_maxrss
 
-    @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Client and worker share the queue."""
-        with HybridQueue.from_url(self.fresh()) as queue, LocalWorker(queue) as worker:
-            yield Session(queue, worker)
+    def _worker(
+        self, queue: HybridQueue, url: str, queues: Sequence[str] | None
+    ) -> AbstractContextManager[BenchWorker]:
+        del url
+        return LocalWorker(queue, None if queues is None else list(queues))
 
 
 class SQLitePlace(Place):
     """A file; the storage's time is spent in the processes that use it."""
 
-    name = "sqlite"
-    settings = "WAL, synchronous=FULL (the default)"
+    engine = "sqlite"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, synchronous: str) -> None:
+        self.synchronous = synchronous
+        self.name = NAMES_OF_SQLITE[synchronous]
+        self.settings = f"WAL, synchronous={synchronous.upper()}" + (" (the default)" if synchronous == "full" else "")
+        self._folder = folder / self.name
+        self._folder.mkdir()
         self._numbers = itertools.count(1)
         self._file = folder
 
     def fresh(self) -> str:
         """A new file."""
         self._file = self._folder / f"{next(self._numbers)}.db"
-        return f"sqlite:///{self._file}"
+        return f"sqlite:///{self._file}?synchronous={self.synchronous}"
+
+    @property
+    def file(self) -> Path:
+        """The latest fresh one."""
+        return self._file
 
     def cpu_seconds(self) -> None:
         """Part of the client's and the worker's."""
@@ -113,7 +139,7 @@ class SQLitePlace(Place):
 class RedisPlace(Place):
     """A server of its own, emptied before each measurement."""
 
-    name = "redis"
+    name = engine = "redis"
     settings = "no persistence"
 
     def __init__(self, server: RedisServer) -> None:
@@ -139,9 +165,6 @@ class RedisPlace(Place):
         self._client.close()
 
 
-NAMES = ("memory", "sqlite", "redis")
-
-
 @contextmanager
 def open_places(names: list[str]) -> Iterator[list[Place]]:
     """The storages of these names, for as long as the block lasts."""
@@ -151,8 +174,8 @@ def open_places(names: list[str]) -> Iterator[list[Place]]:
         for name in names:
             if name == "memory":
                 places.append(MemoryPlace())
-            elif name == "sqlite":
-                places.append(SQLitePlace(folder))
+            elif name in NAMES_OF_SQLITE.values():
+                places.append(SQLitePlace(folder, next(k for k, v in NAMES_OF_SQLITE.items() if v == name)))
             else:
                 place = RedisPlace(stack.enter_context(RedisServer(folder / "redis")))
                 stack.callback(place.close)

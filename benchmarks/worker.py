@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -40,16 +41,23 @@ class BenchWorker(Protocol):
         """Wait until they are done and settled; the processor time in seconds that the worker's process used since."""
 
     def latencies(self) -> list[float]:
-        """Seconds from ``put`` to handler of the ``timed`` tasks since the last call."""
+        """Seconds that the ``timed`` and ``delayed`` tasks since the last call came after they were sent or due."""
+
+    def cpu_seconds(self) -> float:
+        """Processor time in seconds that the worker's process has used so far."""
+
+    @property
+    def pid(self) -> int:
+        """The worker's process."""
 
 
 class LocalWorker:
-    """A worker in this process, with handlers that do nothing or tell the time."""
+    """A worker in this process, with handlers that do nothing or tell the time. ``queues`` as ``WorkerConfig`` has."""
 
-    def __init__(self, queue: HybridQueue) -> None:
-        self._worker = Worker(queue, WorkerConfig(name="bench", max_workers=SLOTS, queues=["default"]))
-        self._worker.register_handler("noop", self._noop)
-        self._worker.register_handler("timed", self._timed)
+    def __init__(self, queue: HybridQueue, queues: list[str] | None) -> None:
+        self._worker = Worker(queue, WorkerConfig(name="bench", max_workers=SLOTS, queues=queues))
+        for handler in (self._noop, self._echo, self._timed, self._delayed):
+            self._worker.register_handler(handler.__name__.lstrip("_"), handler)
         self._latencies: list[float] = []
         self._calls = itertools.count(1)
         self._last = 0
@@ -77,6 +85,15 @@ class LocalWorker:
             time.sleep(0.001)
         return time.process_time() - self._cpu_before
 
+    def cpu_seconds(self) -> float:
+        """Processor time that this process has used so far."""
+        return time.process_time()
+
+    @property
+    def pid(self) -> int:
+        """The process that it is in."""
+        return os.getpid()
+
     def latencies(self) -> list[float]:
         """Give them away."""
         latencies, self._latencies = self._latencies, []
@@ -95,6 +112,14 @@ class LocalWorker:
         if next(self._calls) == self._last:
             self._done.set()
 
+    def _echo(self, data: str) -> str:
+        self._noop(None)
+        return data
+
+    def _delayed(self, due: float) -> None:
+        self._latencies.append(time.time() - due)
+        self._noop(None)
+
     def _timed(self, sent_at: float) -> None:
         # The monotonic clock is the same in all processes of a machine.
         self._latencies.append(time.monotonic() - sent_at)
@@ -104,9 +129,9 @@ class LocalWorker:
 class WorkerProcess:
     """The same in a process of its own."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, queues: list[str] | None) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", url],
+            [sys.executable, "-m", "benchmarks.worker", url, json.dumps(queues)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -129,6 +154,15 @@ class WorkerProcess:
         """Have them sent."""
         return list(self._ask("latencies"))
 
+    def cpu_seconds(self) -> float:
+        """Processor time that its process has used so far."""
+        return float(self._ask("cpu"))
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         self._ask("hello")
         return self
@@ -147,15 +181,16 @@ class WorkerProcess:
         return json.loads(answer)
 
 
-def _serve(url: str) -> None:
+def _serve(url: str, queues: list[str] | None) -> None:
     """Do what standard input says, until it ends."""
-    with HybridQueue.from_url(url) as queue, LocalWorker(queue) as worker:
+    with HybridQueue.from_url(url) as queue, LocalWorker(queue, queues) as worker:
         answers: dict[str, Callable[..., Any]] = {
             "hello": lambda: None,
             "start": worker.start,
             "mark": lambda count: worker.mark(int(count)),
             "finish": worker.finish,
             "latencies": worker.latencies,
+            "cpu": time.process_time,
         }
         for line in sys.stdin:
             word, *arguments = line.split()
@@ -163,4 +198,4 @@ def _serve(url: str) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(sys.argv[1], json.loads(sys.argv[2]))

@@ -42,6 +42,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=ROUNDS, help=f"interleaved; their median counts (default {ROUNDS})"
     )
+    parser.add_argument("--scale", type=float, default=1.0, metavar="X", help="how much of everything (default 1)")
     parser.add_argument("--quick", action="store_true", help="one small round, to see that it works")
     parser.add_argument("--markdown", action="store_true", help="print the tables for a document")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there")
@@ -134,7 +135,7 @@ def main() -> None:
     if options.install:
         sys.exit(1 if run.missing else 0)
     circumstances = conditions("benchmarks.peers")
-    run.measure(*((1, QUICK_SCALE) if options.quick else (options.rounds, 1.0)))
+    run.measure(*((1, min(QUICK_SCALE, options.scale)) if options.quick else (options.rounds, options.scale)))
     print(comparison(run.figures, run.missing))
     if options.json:
         write_json(options.json, run.figures, run.environments, run.missing, circumstances)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import redis
 
 from benchmarks.peers.environments import PROGRAMS, NotInstalled
-from benchmarks.peers.processes import tree, used_seconds
+from benchmarks.processes import tree, used_seconds
 from distributed_queue.testing.servers import HOST, RedisServer, free_port
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.peers import processes
+from benchmarks import processes
 from benchmarks.peers.environments import PROGRAMS
 from benchmarks.peers.programs.board import LATENCIES, WORD
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.scenarios import enqueue, latency, memory, process, raw
+from benchmarks.scenarios import (
+    backlog,
+    enqueue,
+    idle,
+    latency,
+    lateness,
+    memory,
+    payload,
+    process,
+    queues,
+    raw,
+    rest,
+    start,
+    workers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,5 +35,13 @@ SCENARIOS: dict[str, Measure] = {
     "enqueue": enqueue.measure,
     "raw": raw.measure,
     "latency": latency.measure,
+    "lateness": lateness.measure,
+    "rest": rest.measure,
     "memory": memory.measure,
+    "idle": idle.measure,
+    "start": start.measure,
+    "workers": workers.measure,
+    "queues": queues.measure,
+    "payload": payload.measure,
+    "backlog": backlog.measure,
 }

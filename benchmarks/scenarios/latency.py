@@ -24,7 +24,8 @@ STEADY_PER_SECOND = 500
 
 def measure(place: Place, scale: Scale) -> Iterator[Sample]:
     """First one task at a time, then an open loop: the next one is sent when it is due, whatever became of the last."""
-    with place.session() as (queue, worker):
+    with place.session() as session:
+        queue, worker = session.queue, session.worker
         worker.start()
         count = scale.count(IDLE, least=20)
         worker.mark(count)

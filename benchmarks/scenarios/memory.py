@@ -1,4 +1,4 @@
-"""Room that a waiting task takes: all of its state, its place in the queue, and its share of the journal."""
+"""Room that a worker's process takes, and a waiting task: its state, its place, and its share of the journal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from benchmarks import ENVIRONMENT
 from benchmarks.figures import Sample
 from benchmarks.load import Scale, fill
 from benchmarks.places import MemoryPlace
+from benchmarks.processes import used_bytes
 from distributed_queue import HybridQueue
 
 if TYPE_CHECKING:
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
     from benchmarks.places import Place
 
-TASKS = 50_000
+TASKS = 30_000
+WORKED = 10_000
 
 
 def measure(place: Place, scale: Scale) -> Iterator[Sample]:
-    """With the journal, as by default, and without."""
+    """A worker that has worked for a while; tasks with the journal, as by default, and without."""
+    if not isinstance(place, MemoryPlace):
+        yield Sample("memory of a worker process", _worker(place, scale.count(WORKED)) / 1e6, "MB")
     count = scale.count(TASKS, least=20_000)
     for journal, figure in ((True, "bytes per queued task"), (False, "bytes per queued task, journal off")):
         if isinstance(place, MemoryPlace):
@@ -29,6 +33,15 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
         else:
             used = _growth(place, count, journal=journal)
         yield Sample(figure, used / count, "bytes")
+
+
+def _worker(place: Place, count: int) -> int:
+    with place.session() as session:
+        session.worker.start()
+        session.worker.mark(count)
+        fill(session.queue, count)
+        session.worker.finish()
+        return used_bytes([session.worker.pid])
 
 
 def _growth(place: Place, count: int, *, journal: bool) -> int:

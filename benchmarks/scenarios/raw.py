@@ -11,6 +11,7 @@ import redis
 
 from benchmarks.figures import Cpu, Sample
 from benchmarks.load import BATCH, measured, new_task, per_task
+from benchmarks.places import SQLitePlace
 from benchmarks.scenarios.enqueue import BATCHED, SINGLE
 from distributed_queue.core.task import to_new_task
 
@@ -30,7 +31,7 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
         "sqlite": _inserts,
         "redis": _pushes,
     }
-    yield from kinds[place.name](place.fresh(), place, scale)
+    yield from kinds[place.engine](place.fresh(), place, scale)
 
 
 def _sample(figure: str, count: int, cost: Cost) -> Sample:
@@ -56,11 +57,13 @@ def _heap(_url: str, place: Place, scale: Scale) -> Iterator[Sample]:
     yield _sample("heap with a lock, in and out", count, filling)
 
 
-def _inserts(url: str, place: Place, scale: Scale) -> Iterator[Sample]:
-    """``INSERT`` into a table of one column, as durable as the engine is by default."""
-    connection = apsw.Connection(url.removeprefix("sqlite:///"))
-    for statement in ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE raw (body BLOB)"):
-        connection.execute(statement).fetchall()
+def _inserts(_url: str, place: Place, scale: Scale) -> Iterator[Sample]:
+    """``INSERT`` into a table of one column, as durable as the engine is."""
+    assert isinstance(place, SQLitePlace)
+    connection = apsw.Connection(str(place.file))
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", place.synchronous)
+    connection.execute("CREATE TABLE raw (body BLOB)")
     count = scale.count(SINGLE)
     with measured(place) as cost:
         for _ in range(count):

@@ -9,35 +9,127 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.expected import losses, ratios
+from benchmarks.figures import Cpu, Figure, Point
+from benchmarks.peers.catalogue import PEERS
+from benchmarks.peers.environments import PINS, PROGRAMS, Environment
+from benchmarks.plots import draw_curves
 from distributed_queue.tests.conftest import ENGINES
 from distributed_queue.tests.meta.repository import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SCENARIOS = {"process", "enqueue", "raw", "latency", "memory"}
+MAIN = ("process", "enqueue", "raw", "latency", "memory")
+OTHERS = ("lateness", "idle", "start")
+CURVES = {
+    "workers": "processed-by-number-of-worker-processes",
+    "queues": "processed-by-number-of-queues",
+    "payload": "processed-by-size-of-the-payload",
+    "backlog": "claimed-and-settled-by-backlog",
+}
 
 
-@pytest.fixture(params=ENGINES)
-def report(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    """What a quick run on one engine wrote."""
-    path = tmp_path / "figures.json"
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--storage", request.param, "--json", str(path)]
+def measured(program: str, *arguments: str, path: Path) -> dict[str, Any]:
+    """What a quick run wrote."""
+    command = [sys.executable, "-m", program, *arguments, "--quick", "--json", str(path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr
-    assert "processed, one worker process" in done.stdout
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
 
-def test_every_scenario_gives_figures_with_the_circumstances(report: dict[str, Any]) -> None:
-    assert {figure["scenario"] for figure in report["figures"]} == SCENARIOS
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_main_scenarios_give_figures_on_every_engine(engine: str, tmp_path: Path) -> None:
+    report = measured("benchmarks", *MAIN, "--engine", engine, path=tmp_path / "figures.json")
+
+    assert {figure["scenario"] for figure in report["figures"]} == set(MAIN)
     assert all(figure["value"] > 0 for figure in report["figures"])
     assert report["versions"]["distributedq"]
     assert report["machine"]["cores"] >= 1
-    assert report["command"].startswith("python -m benchmarks --quick")
+    assert report["command"].startswith("python -m benchmarks process")
 
     figures = {figure["name"]: figure for figure in report["figures"]}
     assert figures["enqueued, one by one"]["ratio"] > 0
     assert figures["processed, one worker process"]["cpu"]["worker"] > 0
     assert figures["latency, idle, 99 %"]["value"] >= figures["latency, idle, median"]["value"]
+
+
+def test_the_other_scenarios_give_figures(tmp_path: Path) -> None:
+    report = measured("benchmarks", *OTHERS, "--engine", "memory", path=tmp_path / "figures.json")
+    assert {figure["scenario"] for figure in report["figures"]} == set(OTHERS)
+
+
+def test_what_grows_gives_curves(tmp_path: Path) -> None:
+    folder = tmp_path / "plots"
+    measured("benchmarks", *CURVES, "--engine", "memory", "--plots", str(folder), path=tmp_path / "figures.json")
+    assert set(CURVES.values()) <= {path.stem for path in folder.iterdir()}
+
+
+def test_rest_is_measured_next_to_an_empty_endpoint(tmp_path: Path) -> None:
+    report = measured("benchmarks", "rest", "--engine", "memory", path=tmp_path / "figures.json")
+    figures = {figure["name"]: figure for figure in report["figures"]}
+    assert figures["REST, 1 connection"]["ratio"] > 0
+    assert figures["REST, batches of 1,000"]["cpu"]["worker"] > 0
+
+
+def test_we_are_measured_as_our_peers_are(tmp_path: Path) -> None:
+    report = measured("benchmarks.peers", "distributedq", "--scale", "0.02", path=tmp_path / "figures.json")
+
+    assert report["missing"] == {}
+    figures = {figure["name"]: figure for figure in report["figures"]}
+    assert figures["processed, 2 processes"]["value"] > 0
+    assert figures["latency, idle, p99"]["value"] >= figures["latency, idle, p50"]["value"]
+    assert figures["enqueued, one by one"]["cpu"]["client"] > 0
+    assert figures["memory, idle worker"]["value"] > 0
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
+def test_every_peer_has_its_program_and_pinned_versions(peer: Any) -> None:
+    assert (PROGRAMS / peer.program).exists()
+    versions = Environment(peer).versions
+    if peer.name not in {"DistributedQ", "raw LPUSH"}:
+        assert versions[peer.name.lower()]
+        assert all(version[0].isdigit() for version in versions.values())
+
+
+def test_pins_belong_to_peers() -> None:
+    assert {path.stem for path in PINS.iterdir()} <= {peer.name.lower() for peer in PEERS}
+
+
+def figure(name: str, value: float, unit: str = "tasks/s", reference: str = "", point: Point | None = None) -> Figure:
+    """One that was measured once."""
+    return Figure("redis", "enqueue", name, unit, value, [value], Cpu(), reference, point)
+
+
+def run(ours: float, raw: float, room: float = 300.0) -> list[Figure]:
+    """What a run measured."""
+    return [
+        figure("raw: one by one", raw),
+        figure("enqueued, one by one", ours, reference="raw: one by one"),
+        figure("bytes per queued task", room, "bytes"),
+    ]
+
+
+def test_a_slower_machine_is_no_loss() -> None:
+    assert losses(run(1_000, 2_000), ratios(run(10_000, 20_000))) == []
+
+
+def test_a_ratio_that_fell_by_more_than_a_third_is_a_loss() -> None:
+    expected = ratios(run(10_000, 20_000))
+    assert losses(run(7_000, 20_000), expected) == []
+    assert losses(run(6_000, 20_000), expected) == ["redis: enqueued, one by one: 0.3, expected 0.5"]
+
+
+def test_more_room_for_a_task_is_a_loss() -> None:
+    expected = ratios(run(10_000, 20_000, room=300))
+    assert losses(run(10_000, 20_000, room=200), expected) == []
+    assert losses(run(10_000, 20_000, room=500), expected) == ["redis: bytes per queued task: 500, expected 300"]
+
+
+def test_the_same_figures_give_the_same_picture(tmp_path: Path) -> None:
+    points = [figure(f"at {x}", x * 10.0, point=Point("a curve", x)) for x in (1, 2, 4)]
+    (first,) = draw_curves(points, tmp_path / "first")
+    (second,) = draw_curves(points, tmp_path / "second")
+    assert first.name == "a-curve.svg"
+    assert first.read_bytes() == second.read_bytes()
