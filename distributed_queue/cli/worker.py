@@ -13,10 +13,12 @@ import click
 from distributed_queue.cli import logs
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
+from distributed_queue.cli.exits import ExitCode
 from distributed_queue.cli.loading import load_handlers, register_handlers, storage_of
 from distributed_queue.cli.options import setting_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
+from distributed_queue.cli.supervisor import is_orphan, supervise
 from distributed_queue.cli.text import plural
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
@@ -31,6 +33,8 @@ logger = logging.getLogger("distributed_queue.program")
 
 _BURST_LOOK_SECONDS = 0.1
 """How often a burst looks whether anything is left."""
+_ORPHAN_LOOK_SECONDS = 1.0
+"""How often a worker process looks whether its supervisor is still there."""
 
 
 @click.command(
@@ -39,6 +43,7 @@ _BURST_LOOK_SECONDS = 0.1
     examples=(
         "dq worker my.module:app",
         "dq worker my.module:handlers --queues urgent,default --threads 20 --storage-url redis://localhost:6379/0",
+        "dq worker my.module:app --processes 4 --threads 20",
         "dq worker my.module --burst",
     ),
 )
@@ -54,9 +59,16 @@ _BURST_LOOK_SECONDS = 0.1
 @setting_option("--shutdown-timeout", metavar="DURATION", help="Time for running tasks to finish.  [default: 30s]")
 @setting_option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
 @setting_option("--log-format", metavar="FORMAT", help="text or json.  [default: text]")
+@click.option(
+    "--processes",
+    metavar="N",
+    type=click.IntRange(1, 1000),
+    default=1,
+    help="Worker processes; one that dies is started again.  [default: 1]",
+)
 @click.option("--burst", is_flag=True, help="Exit when no task is ready to run. What is due later stays.")
 @click.pass_obj
-def worker(session: Session, module: tuple[str, ...], burst: bool) -> None:
+def worker(session: Session, module: tuple[str, ...], processes: int, burst: bool) -> int:
     """Run the handlers of MODULE for the tasks of a storage, until it is stopped.
 
     MODULE has an application "app" (DistributedQ), a dictionary "handlers" (task type to function) or a function
@@ -77,6 +89,10 @@ def worker(session: Session, module: tuple[str, ...], burst: bool) -> None:
     url = storage_of(sources)
     if url is not None:
         session.offer_storage(url)
+    if processes > 1:
+        with StopSignals() as signals:
+            names = [f"{_name(settings)}-{number}" for number in range(1, processes + 1)]
+            return supervise(names, signals, settings.shutdown_timeout)
     with StopSignals() as signals, session.shared_queue(configure=True) as queue:
         pool = WorkerPool(queue)
         register_handlers(sources, pool)
@@ -89,11 +105,16 @@ def worker(session: Session, module: tuple[str, ...], burst: bool) -> None:
         _work(one, queue, signals, burst=burst)
         drain(pool, signals, settings.shutdown_timeout)
     logger.info("stopped")
+    return ExitCode.OK
+
+
+def _name(settings: Settings) -> str:
+    return settings.worker_name or f"{socket.gethostname()}-{os.getpid()}"
 
 
 def _config(settings: Settings) -> WorkerConfig:
     return WorkerConfig(
-        name=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+        name=_name(settings),
         max_workers=settings.workers,
         shutdown_timeout=settings.shutdown_timeout,
         queues=settings.queues or None,
@@ -123,7 +144,10 @@ def _work(one: Worker, queue: HybridQueue, signals: StopSignals, *, burst: bool)
     """Return when it is time to stop: at a signal, when the worker has stopped, or when a burst is through."""
     idle_before = False
     while one.running:
-        if signals.wait(_BURST_LOOK_SECONDS if burst else None) is not None:
+        if signals.wait(_BURST_LOOK_SECONDS if burst else _ORPHAN_LOOK_SECONDS) is not None:
+            return
+        if is_orphan():
+            logger.warning("the supervisor of this worker is gone")
             return
         if burst:
             idle = _is_idle(one, queue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -228,3 +229,40 @@ def test_what_cannot_be_loaded_is_explained(
     write("load_broken", text)
     with pytest.raises(ConfigurationError, match=message):
         register_handlers(load_handlers([reference]), pool)
+
+
+class TestProcesses:
+    """``--processes``: several worker processes as one program."""
+
+    def test_those_that_die_are_started_again_and_all_stop_together(self, home: Path, shared_url: str) -> None:
+        with (
+            HybridQueue.from_url(shared_url) as queue,
+            Program(home, "worker", "mine", "--processes", "2", "--name", "w", "--storage-url", shared_url) as program,
+        ):
+            eventually(lambda: [info.name for info in queue.workers()] == ["w-1", "w-2"], LIMIT)
+            first = queue.workers()[0]
+            os.kill(first.pid, signal.SIGKILL)
+            program.says(f"worker process {first.pid} ended with code -9; another one starts in 0.5 s")
+            eventually(lambda: any(info.name == "w-1" and info.pid != first.pid for info in queue.workers()), LIMIT)
+            tasks = [put(queue, {"type": "double", "data": number}) for number in range(50)]
+            eventually(lambda: all(look(queue, task).result is not None for task in tasks), LIMIT)
+            assert program.stop() == 0
+            assert program.output.count("stopping: ") == 2
+            eventually(lambda: all(info.id == first.id for info in queue.workers()), LIMIT)
+
+    def test_a_burst_ends_when_all_of_them_have_ended(self, home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+        tasks = [put(queue, {"type": "double", "data": number}) for number in range(50)]
+        answer = run(home, "worker", "mine", "--burst", "--processes", "2", "--storage-url", sqlite_url)
+        assert answer.code == 0, answer.err
+        assert [look(queue, task).result for task in tasks] == [number * 2 for number in range(50)]
+
+    def test_workers_whose_supervisor_was_killed_stop(self, home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+        with Program(home, "worker", "mine", "--processes", "2", "--storage-url", sqlite_url) as program:
+            eventually(lambda: len(queue.workers()) == 2, LIMIT)
+            program.process.kill()
+            eventually(lambda: not queue.workers(), LIMIT)
+
+    def test_a_wrong_setting_is_told_once(self, home: Path, sqlite_url: str) -> None:
+        answer = run(home, "worker", "nowhere", "--processes", "2", "--storage-url", sqlite_url)
+        assert answer.code == ExitCode.USAGE
+        assert answer.err.count("There is no module 'nowhere'") == 1
