@@ -64,9 +64,10 @@ bench-check: .venv/.run-ready servers ## Fail where speed, compared with somethi
 bench-peers: .venv/.dev-ready servers ## Measure other task queues beside this one (ARGS="--quick", ARGS="dramatiq huey")
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks.peers $(ARGS)
 
-.PHONY: chaos
-chaos: .venv/.dev-ready servers ## Kill workers and servers under load (ARGS="--engine redis --tasks 20000 --kills 25")
-	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m distributed_queue.tests.chaos.kills $(ARGS)
+.PHONY: campaign
+campaign: .venv/.dev-ready servers ## Break a whole system at random, and judge (ENGINE=redis MINUTES=10 SEED=1)
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m distributed_queue.testing.campaign \
+		--engine $(or $(ENGINE),redis) --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)
 
 .PHONY: docs
 docs: .venv/.dev-ready ## Generate docs/reference/ from the code
