@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -24,6 +25,10 @@ QUEUE = "dq-bench"
 BATCH = 100
 _TYPE = "no-op"
 _LOOK_SECONDS = 0.01
+_ALONE = 100
+"""Tasks of which each is sent when the one before has run: enough for a 99th percentile."""
+_ALONE_LIMIT_SECONDS = 30.0
+"""A handler that has not run by then never will: the storage has lost the task, or others have taken it."""
 
 
 class Measurement(NamedTuple):
@@ -33,6 +38,13 @@ class Measurement(NamedTuple):
     tasks: int
     seconds: float
     cpu_seconds: float
+
+
+class Latency(NamedTuple):
+    """Seconds from enqueueing until the handler runs, of tasks that found a worker idle."""
+
+    median: float
+    p99: float
 
 
 @click.command(
@@ -46,7 +58,8 @@ def bench(session: Session, tasks: int, threads: int) -> None:
     """Measure how fast your storage takes and works tasks.
 
     Enqueues tasks one by one (a tenth of them) and in batches of 100, runs a handler that does nothing for all of
-    them, and removes what it made. It uses a queue of its own in the storage that you name, dq-bench.
+    them, then sends a hundred more, each when the one before has run, to see how long a task is under way. It uses a
+    queue of its own in the storage that you name, dq-bench, and removes what it made.
     """
     with session.queue() as queue:
         _refuse_company(queue)
@@ -59,11 +72,18 @@ def bench(session: Session, tasks: int, threads: int) -> None:
                 _enqueue(queue, f"enqueue in batches of {BATCH}", tasks - tasks // 10, BATCH),
                 _process(queue, tasks, threads),
             ]
+            latency = _latency(queue, threads)
         finally:
             queue.clear(QUEUE)
     rows = [_figures(each) for each in measured]
     session.out.show(
-        {"engine": health.engine, "version": health.version, "durability": health.durability, "results": rows},
+        {
+            "engine": health.engine,
+            "version": health.version,
+            "durability": health.durability,
+            "results": rows,
+            "latency": {"median_seconds": round(latency.median, 6), "p99_seconds": round(latency.p99, 6)},
+        },
         lambda: session.out.table(
             ("WHAT", "TASKS", "SECONDS", "TASKS/S", "CPU µs/TASK"),
             (
@@ -79,6 +99,8 @@ def bench(session: Session, tasks: int, threads: int) -> None:
         ),
     )
     if not session.as_json:
+        milliseconds = f"{latency.median * 1000:.2f} ms, 99 % within {latency.p99 * 1000:.2f} ms"
+        session.out.note(f"A task alone starts after {milliseconds}.")
         session.out.note(f"{health.engine} {health.version}; {health.durability}")
 
 
@@ -104,9 +126,34 @@ def _enqueue(queue: HybridQueue, what: str, count: int, size: int) -> Measuremen
         return _measure(what, count, work)
 
 
-def _process(queue: HybridQueue, count: int, threads: int) -> Measurement:
+def _worker(queue: HybridQueue, threads: int, handler: Callable[[Any], None]) -> Worker:
     worker = Worker(queue, WorkerConfig(name="dq-bench", max_workers=threads, queues=(QUEUE,)))
-    worker.register_handler(_TYPE, lambda _data: None)
+    worker.register_handler(_TYPE, handler)
+    return worker
+
+
+def _latency(queue: HybridQueue, threads: int) -> Latency:
+    arrived: SimpleQueue[float] = SimpleQueue()
+    worker = _worker(queue, threads, lambda _data: arrived.put(time.perf_counter()))
+    worker.start()
+    try:
+        found = sorted(_alone(queue, arrived) for _ in range(_ALONE))
+    finally:
+        worker.stop()
+    return Latency(found[len(found) // 2], found[len(found) * 99 // 100 - 1])
+
+
+def _alone(queue: HybridQueue, arrived: SimpleQueue[float]) -> float:
+    sent = time.perf_counter()
+    queue.enqueue([Task(100, {"type": _TYPE}, queue=QUEUE)])
+    try:
+        return arrived.get(timeout=_ALONE_LIMIT_SECONDS) - sent
+    except Empty:
+        raise Conflict(f"A task did not run within {_ALONE_LIMIT_SECONDS:g} s: does another worker take it?") from None
+
+
+def _process(queue: HybridQueue, count: int, threads: int) -> Measurement:
+    worker = _worker(queue, threads, lambda _data: None)
     with progress("Process", count) as advance:
 
         def work() -> None:

@@ -127,6 +127,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_bench_measures_and_leaves_nothing_behind(dq: Dq, queue: HybridQueue) -> None:
     figures = dq("bench", "--tasks", "500", "--json").json
+    assert 0 < figures["latency"]["median_seconds"] <= figures["latency"]["p99_seconds"]
     assert figures["engine"] == "sqlite"
     assert [row["tasks"] for row in figures["results"]] == [50, 450, 500]
     assert all(row["tasks_per_second"] > 0 and row["cpu_seconds_per_task"] > 0 for row in figures["results"])
