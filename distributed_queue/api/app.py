@@ -82,7 +82,8 @@ def create_app(queue: HybridQueue, pool: WorkerPool | None = None, options: ApiO
     app.state.services = services
     for router in _ROUTERS:
         app.include_router(router)
-    app.add_api_route("/", _go_home, include_in_schema=False)
+    if options.home is not None:
+        app.add_api_route("/", _go_home, include_in_schema=False)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # how FastAPI says to do it
     return app
 
@@ -110,7 +111,7 @@ async def _sample(services: Services) -> None:
 
 
 async def _go_home(request: Request) -> Response:
-    return RedirectResponse(request.scope.get("root_path", "") + services_of(request).options.home)
+    return RedirectResponse(request.scope.get("root_path", "") + (services_of(request).options.home or ""))
 
 
 def _direct() -> dict[tuple[str, str], ASGIApp]:

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from distributed_queue.api import audit
 from distributed_queue.api import headers as answer_headers
-from distributed_queue.api.auth.access import Access, Permit, path_of
+from distributed_queue.api.auth.access import STREAMING, Access, Permit, path_of
 from distributed_queue.api.auth.guard import CALLER, READING_METHODS, Asked, Caller, Guard
 from distributed_queue.api.auth.roles import ACCESS, Role
 from distributed_queue.api.limits import ENVELOPE_BYTES, announced_too_large, counted, drain
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH_PATH = f"{PREFIX}/tasks/batch"
-STREAM_PATH = f"{PREFIX}/events"
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE = "other"
@@ -92,7 +91,7 @@ class Edge:
             await problem.response(identifier)(scope, receive, answer)
         if method not in READING_METHODS:
             audit.write(scope, permit, status)
-        if scope["path"] != STREAM_PATH:
+        if not scope["path"].endswith(STREAMING):
             label = method if method in _METHODS else _NO_ROUTE
             template = permit.template if permit is not None else _NO_ROUTE
             self._requests.observe(label, template, status, time.perf_counter() - started)

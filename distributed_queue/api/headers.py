@@ -13,12 +13,10 @@ if TYPE_CHECKING:
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _INCOMING = b"x-request-id"
 
-_ALWAYS = (
+_STANDARD = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
-)
-_UNLESS_SET = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
@@ -36,5 +34,5 @@ def request_id(headers: Mapping[bytes, bytes]) -> str:
 def complete(headers: list[tuple[bytes, bytes]], identifier: str) -> list[tuple[bytes, bytes]]:
     """An answer's headers with those that every answer has."""
     present = {name for name, _ in headers}
-    missing = [header for header in _UNLESS_SET if header[0] not in present]
-    return [*headers, *_ALWAYS, *missing, (b"x-request-id", identifier.encode())]
+    missing = [header for header in _STANDARD if header[0] not in present]
+    return [*headers, *missing, (b"x-request-id", identifier.encode())]

@@ -52,5 +52,5 @@ class ApiOptions:
     ready_seconds: float = 5.0
     """How long ``/ready`` waits for the storage."""
     title: str = "DistributedQ"
-    home: str = "/docs"
-    """Where ``/`` leads."""
+    home: str | None = "/docs"
+    """Where ``/`` leads; None where another application is to be mounted there."""

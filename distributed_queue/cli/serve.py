@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from distributed_queue.api import ApiServer
     from distributed_queue.cli.loading import Source
     from distributed_queue.core.hybrid_queue import HybridQueue
-    from distributed_queue.settings import Settings
+    from distributed_queue.dashboard import Dashboard
+    from distributed_queue.settings import Settings, Traced
 
 logger = logging.getLogger("distributed_queue.program")
 
@@ -89,13 +90,14 @@ def serve(session: Session) -> None:
         session.offer_storage(url)
     with StopSignals() as signals, session.queue(configure=True) as queue:
         pool = _make_pool(queue, sources, settings)
-        server = _make_server(queue, pool, settings)
-        with _listen(server) as listening:
+        server, dashboard = _make_server(queue, pool, session.trace())
+        with _listen(server) as listening, dashboard:
             pool.start_all()
             serving = threading.Thread(target=server.run, args=([listening],), name="dq-server", daemon=True)
             serving.start()
             threading.Thread(target=_tell_when_ended, args=(serving, signals), daemon=True).start()
             signals.wait()
+            dashboard.close()
             server.stop()
             drain(pool, signals, settings.shutdown_timeout, also=serving.join, hurry=partial(_hurry, server))
     logger.info("stopped")
@@ -117,22 +119,31 @@ def _make_pool(queue: HybridQueue, sources: Sequence[Source], settings: Settings
     return pool
 
 
-def _make_server(queue: HybridQueue, pool: WorkerPool, settings: Settings) -> ApiServer:
-    from distributed_queue.api import ApiOptions, ApiServer, create_app  # noqa: PLC0415 - only serve needs FastAPI
+def _make_server(queue: HybridQueue, pool: WorkerPool, traced: Traced) -> tuple[ApiServer, Dashboard]:
+    # Only serve needs FastAPI and the templates.
+    from distributed_queue.api import ApiOptions, ApiServer, create_app  # noqa: PLC0415
+    from distributed_queue.cli.dashboard import add_dashboard  # noqa: PLC0415
+    from distributed_queue.dashboard import ADDRESSES  # noqa: PLC0415
 
+    settings = traced.settings
     options = ApiOptions(
         api_key=settings.api_key,
         keys_file=Path(settings.api_keys_file) if settings.api_keys_file else None,
         require_key_for_reads=settings.require_key_for_reads,
         max_body_bytes=settings.max_body_bytes,
+        access=dict.fromkeys(ADDRESSES),
+        home=None,
     )
-    return ApiServer(
-        create_app(queue, pool if settings.workers else None, options),
+    own = pool if settings.workers else None
+    app = create_app(queue, own, options)
+    server = ApiServer(
+        app,
         settings.host,
         settings.port,
         shutdown_seconds=min(settings.shutdown_timeout, _LONGEST_REQUEST_SECONDS),
         ready=partial(announce, queue, pool, settings),
     )
+    return server, add_dashboard(app, queue, own, traced)
 
 
 def _listen(server: ApiServer) -> socket.socket:

@@ -1,0 +1,77 @@
+"""Puts the dashboard beside the API: at ``/`` of the same server, behind the same keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from distributed_queue.api.audit import note
+from distributed_queue.api.auth.guard import CALLER, HEADER, Asked, Caller
+from distributed_queue.api.auth.roles import Role
+from distributed_queue.core.registry import without_password
+from distributed_queue.dashboard import Dashboard, Refusal, SettingRow, Viewer
+from distributed_queue.settings import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+    from distributed_queue.api.auth.guard import Guard
+    from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.core.worker import WorkerPool
+    from distributed_queue.settings import Traced
+
+_HEADER = HEADER.lower().encode()
+_MASK = "••••••"
+
+
+class ApiGate:
+    """Lets those in whom the API's own guard knows, counts their failures with the API's, and shares its audit log."""
+
+    def __init__(self, guard: Guard, *, closed: bool) -> None:
+        self._guard = guard
+        self.closed = closed
+
+    def admit(self, key: str, address: str) -> Viewer | Refusal:
+        """Ask the guard, as if the key came with a request that changes something."""
+        asked = Asked("POST", Role.READ, {_HEADER: key.encode("utf-8", "replace")}, address)
+        answer = self._guard.identify(asked)
+        if not isinstance(answer, Caller):
+            return Refusal(answer.detail, answer.status_code)
+        return Viewer(answer.name, tuple(map(str, answer.roles)), answer)
+
+    def still_knows(self, viewer: Viewer) -> bool:
+        """Ask the guard."""
+        if not self.closed:
+            return True
+        return isinstance(viewer.token, Caller) and self._guard.still_knows(viewer.token)
+
+    def record(self, request: Request, viewer: Viewer, facts: Mapping[str, Any]) -> None:
+        """Let the API's log of changes tell who it was, and what else there is to tell."""
+        if isinstance(viewer.token, Caller):
+            request.scope[CALLER] = viewer.token
+        note(request, **facts)
+
+
+def add_dashboard(app: FastAPI, queue: HybridQueue, pool: WorkerPool | None, traced: Traced) -> Dashboard:
+    """Mount a dashboard over ``queue``; the caller starts and closes it. The API has to know its addresses."""
+    settings = traced.settings
+    has_keys = settings.api_key is not None or settings.api_keys_file is not None
+    gate = ApiGate(app.state.services.guard, closed=has_keys)
+    dashboard = Dashboard(queue, pool, gate, settings=_rows(traced))
+    app.mount("/", dashboard.app)
+    return dashboard
+
+
+def _rows(traced: Traced) -> list[SettingRow]:
+    rows = []
+    for each in describe():
+        value = getattr(traced.settings, each.name)
+        shown = "" if value is None or value == () else ", ".join(value) if isinstance(value, tuple) else str(value)
+        if shown and each.name == "storage_url":
+            shown = without_password(shown)
+        elif shown and each.secret:
+            shown = _MASK
+        rows.append(SettingRow(each.name, each.variables[0], shown, traced.origins[each.name], each.doc))
+    return rows

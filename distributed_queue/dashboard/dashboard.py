@@ -1,0 +1,78 @@
+"""The dashboard as programs use it: made, mounted, started and closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from distributed_queue.core.clock import SystemClock
+from distributed_queue.dashboard.assets import Assets
+from distributed_queue.dashboard.desk import Desk
+from distributed_queue.dashboard.gate import Gate, OpenGate
+from distributed_queue.dashboard.guarding import Guarding, show_missing
+from distributed_queue.dashboard.live import Streams
+from distributed_queue.dashboard.routes import make_routes
+from distributed_queue.dashboard.sampler import Sampler
+from distributed_queue.dashboard.sessions import Sessions
+from distributed_queue.dashboard.shell import Notices, SettingRow, make_templates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import Self
+
+    from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.core.worker import WorkerPool
+
+
+class Dashboard:
+    """The pages over a queue. ``app`` is the ASGI application; queue and pool are the caller's.
+
+    ``label`` is shown at the top, to tell one environment from another. ``settings`` are what the program was told.
+    """
+
+    def __init__(
+        self,
+        queue: HybridQueue,
+        pool: WorkerPool | None = None,
+        gate: Gate | None = None,
+        *,
+        settings: Sequence[SettingRow] = (),
+        label: str = "",
+    ) -> None:
+        self.now = SystemClock().now
+        self.gate: Gate = gate or OpenGate()
+        self.settings = settings
+        self.label = label
+        self.desk = Desk(queue, pool)
+        self.sampler = Sampler(queue, self.now)
+        self.sessions = Sessions()
+        self.notices = Notices()
+        self.streams = Streams()
+        assets = Assets()
+        self.templates = make_templates(assets)
+        self.app = Starlette(
+            routes=make_routes(assets),
+            middleware=[Middleware(Guarding, dashboard=self)],
+            exception_handlers={HTTPException: show_missing},
+        )
+        self.app.state.dashboard = self
+
+    def start(self) -> None:
+        """Begin to look at the queue."""
+        self.sampler.start()
+
+    def close(self) -> None:
+        """Look no more, and end the streams. Call it before the server stops. A second call does nothing."""
+        self.sampler.end()
+        self.desk.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()

@@ -1,0 +1,90 @@
+"""Who may see and do what. Who someone is, the program that serves the dashboard knows."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+
+class Permission(str, Enum):
+    """What the dashboard lets someone do."""
+
+    READ = "read"
+    STEER = "steer"
+    """Retry and cancel tasks."""
+    SUBMIT = "submit"
+    ADMIN = "admin"
+    """Everything else: queues, workers, dead letters, deleting."""
+
+
+_ROLES: dict[Permission, frozenset[str]] = {
+    Permission.READ: frozenset({"read", "submit", "work", "admin"}),
+    Permission.STEER: frozenset({"submit", "work", "admin"}),
+    Permission.SUBMIT: frozenset({"submit", "admin"}),
+    Permission.ADMIN: frozenset({"admin"}),
+}
+"""Roles that give a permission."""
+
+
+class Viewer(NamedTuple):
+    """Who looks."""
+
+    name: str
+    roles: tuple[str, ...]
+    token: object = None
+    """What the gate needs to know them again; nobody else looks into it."""
+
+    def may(self, permission: Permission | str) -> bool:
+        """Whether one of the roles gives the permission."""
+        return not _ROLES[Permission(permission)].isdisjoint(self.roles)
+
+
+class Refusal(NamedTuple):
+    """Why a key does not let its bearer in."""
+
+    detail: str
+    status: int = 401
+
+
+class Gate(Protocol):
+    """Knows the keys. Called in the server's event loop, so it must not block."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether one has to sign in with a key."""
+
+    def admit(self, key: str, address: str) -> Viewer | Refusal:
+        """Who sent the key from that address."""
+
+    def still_knows(self, viewer: Viewer) -> bool:
+        """Whether the key that a viewer signed in with is valid still."""
+
+    def record(self, request: Request, viewer: Viewer, facts: Mapping[str, Any]) -> None:
+        """Tell the log of changes who sent the request, and what it is about. No payloads."""
+
+
+class OpenGate:
+    """Lets everyone do everything: where no key is set, and the port is reached from this machine only."""
+
+    closed = False
+
+    def admit(self, key: str, address: str) -> Viewer | Refusal:
+        """Nobody is asked."""
+        del key, address
+        return ANYONE
+
+    def still_knows(self, viewer: Viewer) -> bool:
+        """Everyone is."""
+        del viewer
+        return True
+
+    def record(self, request: Request, viewer: Viewer, facts: Mapping[str, Any]) -> None:
+        """Nobody keeps a log."""
+
+
+ANYONE = Viewer("anyone", ("admin",))

@@ -1,0 +1,1 @@
+"""The pages, a module each: what it shows, and what can be done there."""

@@ -1,0 +1,168 @@
+"""What is wrong, the worst first: the list that an operator reads before anything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from distributed_queue.core.lifecycle import TaskStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from distributed_queue.core.storage import QueueStats, WorkerInfo
+    from distributed_queue.dashboard.rates import Rate
+    from distributed_queue.dashboard.sampler import Sample
+
+SLOW_STORAGE_SECONDS = 0.1
+CLOCK_SECONDS = 1.0
+OLD_SECONDS = 60.0
+"""A queue whose head has waited this long cannot keep up."""
+QUIET_SECONDS = 12.0
+"""A worker whose last beat is older than this is in trouble; after 30 s it is no longer listed."""
+FULL_SHARE = 0.9
+FAILING_SHARE = 0.2
+FEWEST_ATTEMPTS = 10
+"""Below that many, a share of failures says little."""
+
+BAD, WARNING = "bad", "warning"
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong, and what to do."""
+
+    severity: str
+    text: str
+    advice: str
+    href: str
+    """Page that shows more, within the dashboard."""
+
+
+def find_problems(sample: Sample) -> list[Problem]:
+    """Everything that is wrong, the worst first."""
+    if not sample.number:
+        return []
+    found = [*_of_storage(sample), *_of_workers(sample)]
+    for stats in sample.queues:
+        found += _of_queue(stats, sample)
+    return sorted(found, key=lambda problem: problem.severity != BAD)
+
+
+def takes_from(worker: WorkerInfo, queue: str) -> bool:
+    """Whether a worker may claim from the queue now."""
+    return not worker.paused and worker.state == "running" and (not worker.queues or queue in worker.queues)
+
+
+def _of_storage(sample: Sample) -> Iterator[Problem]:
+    if sample.error:
+        yield Problem(BAD, sample.error, "Start it, or mend the way to it. This page heals itself.", "/settings")
+    health = sample.health
+    if health is None:
+        return
+    if health.latency >= SLOW_STORAGE_SECONDS:
+        yield Problem(
+            WARNING,
+            f"The storage is slow: a round trip took {health.latency * 1000:,.0f} ms",
+            "Look at its load, its disk and the network between.",
+            "/settings",
+        )
+    if abs(health.clock_offset) >= CLOCK_SECONDS:
+        ahead = "ahead of" if health.clock_offset > 0 else "behind"
+        yield Problem(
+            WARNING,
+            f"The storage's clock is {abs(health.clock_offset):,.1f} s {ahead} this server's",
+            "The storage's clock decides when tasks are due. Set both by NTP.",
+            "/settings",
+        )
+    if health.missing:
+        yield Problem(BAD, "The storage gives less durability than was demanded", health.missing, "/settings")
+
+
+def _of_workers(sample: Sample) -> Iterator[Problem]:
+    for worker in sample.workers:
+        age = sample.time - worker.beat_at
+        if age >= QUIET_SECONDS and worker.state != "stopped":
+            yield Problem(
+                BAD,
+                f"Worker {worker.name} has not reported for {age:,.0f} s",
+                "Its process hangs, died, or lost the storage. Its tasks come back when their leases end.",
+                "/workers",
+            )
+
+
+def _of_queue(stats: QueueStats, sample: Sample) -> Iterator[Problem]:
+    name, pending = stats.queue, stats.counts.get(TaskStatus.PENDING, 0)
+    href = f"/queues/{name}"
+    old = stats.oldest_ready_age or 0.0
+    if pending and stats.config.paused:
+        yield Problem(WARNING, f"Queue {name} is paused, and {pending:,} tasks wait", "Resume it when you can.", href)
+    elif pending and not any(takes_from(worker, name) for worker in sample.workers):
+        yield Problem(
+            BAD,
+            f"Queue {name} has no worker, and {pending:,} tasks wait",
+            "Start one (dq worker MODULE), or resume one that is paused.",
+            "/workers",
+        )
+    elif old >= OLD_SECONDS:
+        yield Problem(
+            WARNING,
+            f"Queue {name} falls behind: its oldest task has waited for {_duration(old)}",
+            "Add workers or slots, or look for what makes its tasks slow.",
+            href,
+        )
+    limit = stats.config.max_size
+    if limit and stats.depth >= limit * FULL_SHARE:
+        full = "is full" if stats.depth >= limit else "is nearly full"
+        yield Problem(
+            BAD if stats.depth >= limit else WARNING,
+            f"Queue {name} {full}: {stats.depth:,} of {limit:,} tasks",
+            "Further tasks are refused at the limit. Raise it, or let more workers run.",
+            href,
+        )
+    rate = sample.rates.queues.get(name)
+    if rate is not None:
+        yield from _of_rate(name, rate, sample.window)
+
+
+def _of_rate(name: str, rate: Rate, window: float) -> Iterator[Problem]:
+    span = f"in the last {window:.0f} s"
+    share = rate.failure_share
+    if rate.died:
+        yield Problem(
+            WARNING, f"Queue {name}: {_many(rate.died, 'new dead letter')} {span}", "See why they failed.", "/dead"
+        )
+    if rate.lost:
+        yield Problem(
+            BAD,
+            f"Queue {name}: {_many(rate.lost, 'lease')} ran out {span}",
+            "A worker died or hung while it held them. The tasks run again.",
+            "/workers",
+        )
+    if rate.fenced:
+        yield Problem(
+            WARNING,
+            f"Queue {name}: {_many(rate.fenced, 'late report')} refused {span}",
+            "A worker went on with tasks whose lease was over. Nothing was done twice in the storage.",
+            "/workers",
+        )
+    if share is not None and share >= FAILING_SHARE and rate.attempts >= FEWEST_ATTEMPTS:
+        yield Problem(
+            BAD,
+            f"Queue {name}: {share:.0%} of the attempts {span} failed",
+            "See the errors of what is retried.",
+            f"/tasks?q=queue:{name}+status:retrying",
+        )
+
+
+def worst(problems: Iterable[Problem]) -> str:
+    """The severity of the worst, or nothing."""
+    return next((problem.severity for problem in problems), "")
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:  # noqa: PLR2004 - two minutes
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"  # noqa: PLR2004 - two hours

@@ -1,0 +1,73 @@
+/* The charts of the last hour. What they show is in the tables too. */
+(function () {
+  "use strict";
+  const kinds = {
+    throughput: {
+      title: "Tasks per second",
+      series: [["in", "enqueued", "--muted"], ["done", "completed", "--accent"], ["failed", "failed", "--bad"]],
+    },
+    backlog: { title: "Waiting and running", series: [["waiting", "waiting", "--accent"], ["running", "running", "--muted"]] },
+    wait: { title: "Wait before start, seconds", series: [["half within", "wait_p50", "--muted"], ["95 % within", "wait_p95", "--accent"]] },
+    run: { title: "Run time, seconds", series: [["half within", "run_p50", "--muted"], ["95 % within", "run_p95", "--accent"]] },
+  };
+  const charts = [];
+
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  function shown(value) {
+    if (value === null || value === undefined) return "–";
+    return value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toPrecision(2);
+  }
+
+  function draw(place, points) {
+    const kind = kinds[place.dataset.chart];
+    const data = [points.time, ...kind.series.map(([, field]) => points[field])];
+    const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
+    const options = {
+      title: kind.title,
+      width: Math.max(200, place.clientWidth - 16),
+      height: 170,
+      cursor: { sync: { key: "hour" } },
+      scales: { y: { range: (chart, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
+      axes: [axis, { ...axis, size: 52, values: (chart, ticks) => ticks.map(shown) }],
+      series: [
+        { value: (chart, at) => (at === null ? "–" : new Date(at * 1000).toLocaleTimeString()) },
+        ...kind.series.map(([label, , name]) => ({ label, stroke: colour(name), width: 1.5, spanGaps: false, points: { show: false }, value: (chart, value) => shown(value) })),
+      ],
+    };
+    return new uPlot(options, data, place);
+  }
+
+  async function update(again) {
+    const places = document.querySelectorAll("[data-chart]");
+    if (!places.length) return;
+    const answer = await fetch(places[0].dataset.source).catch(() => null);
+    if (!answer || !answer.ok) return;
+    const points = await answer.json();
+    places.forEach((place, index) => {
+      if (charts[index] && !again) {
+        const kind = kinds[place.dataset.chart];
+        charts[index].setData([points.time, ...kind.series.map(([, field]) => points[field])]);
+        return;
+      }
+      charts[index]?.destroy();
+      charts[index] = draw(place, points);
+    });
+  }
+
+  let askedAt = Date.now();
+  document.addEventListener("DOMContentLoaded", () => update(false));
+  document.addEventListener("dq:theme", () => update(true));
+  document.addEventListener("dq:refreshed", () => {
+    if (Date.now() - askedAt < 5000) return;
+    askedAt = Date.now();
+    update(false);
+  });
+  let resizing = 0;
+  window.addEventListener("resize", () => {
+    clearTimeout(resizing);
+    resizing = setTimeout(() => update(true), 200);
+  });
+})();
