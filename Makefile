@@ -69,6 +69,10 @@ campaign: .venv/.dev-ready servers ## Break a whole system at random, and judge 
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m distributed_queue.testing.campaign \
 		--engine $(or $(ENGINE),redis) --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)
 
+.PHONY: overload
+overload: .venv/.dev-ready servers ## Flood a server with submissions that it refuses, and measure the work (ARGS="--engine redis")
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m distributed_queue.tests.chaos.overload $(ARGS)
+
 .PHONY: docs
 docs: .venv/.dev-ready ## Generate docs/reference/ from the code
 	@$(PY) -m scripts.reference

@@ -11,7 +11,7 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from distributed_queue.errors import QueueClosed, StorageError
+from distributed_queue.errors import QueueClosed, QueueFull, StorageError
 
 if TYPE_CHECKING:
     import asyncio
@@ -78,6 +78,8 @@ class Committer:
                 call_soon(loop, _resolve, submissions)
 
     def _enqueue(self, submissions: list[Submission]) -> None:
+        # Whoever waited for too long is gone; while the storage is slow, those must not pile up.
+        submissions = [submission for submission in submissions if not submission.future.done()]
         start = 0
         while start < len(submissions):
             size, end = 0, start
@@ -89,21 +91,56 @@ class Committer:
 
     def _enqueue_together(self, submissions: list[Submission]) -> None:
         """One step for all; where a task is to blame, one for each, so that nobody pays for another's mistake."""
-        try:
-            answers = iter(self._queue.enqueue([task for submission in submissions for task in submission.tasks]))
-        except (StorageError, QueueClosed) as error:
-            for submission in submissions:
-                submission.error = error
-            return
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever submitted
-            if len(submissions) == 1:
-                submissions[0].error = error
+        while submissions:
+            try:
+                answers = iter(self._queue.enqueue([task for submission in submissions for task in submission.tasks]))
+            except QueueFull as full:
+                submissions = self._what_fits(submissions, full)
+            except (StorageError, QueueClosed) as error:
+                _fail(submissions, error)
                 return
-            for submission in submissions:
-                self._enqueue_together([submission])
-            return
+            except Exception as error:  # noqa: BLE001 - it belongs to whoever submitted
+                if len(submissions) == 1:
+                    _fail(submissions, error)
+                    return
+                for submission in submissions:
+                    self._enqueue_together([submission])
+                return
+            else:
+                for submission in submissions:
+                    submission.answer = [next(answers) for _ in submission.tasks]
+                return
+
+    def _what_fits(self, submissions: list[Submission], full: QueueFull) -> list[Submission]:
+        """Refuse those for which the queue has no room, and return the others. A task that it knows needs none.
+
+        However many are refused, the storage is asked once: a flood of them must not keep it from its work.
+        """
+        ids = [task.task_id for submission in submissions for task in submission.tasks if task.queue == full.queue]
+        try:
+            known = {stored.id for stored in self._queue.storage.get(ids, full.queue) if stored is not None}
+        except (StorageError, QueueClosed) as error:
+            _fail(submissions, error)
+            return []
+        fitting, room = [], full.limit - full.depth
         for submission in submissions:
-            submission.answer = [next(answers) for _ in submission.tasks]
+            new = {task.task_id for task in submission.tasks if task.queue == full.queue} - known
+            if len(new) > room:
+                submission.error = QueueFull(full.queue, full.depth, full.limit, full.retry_after)
+            else:
+                known |= new
+                room -= len(new)
+                fitting.append(submission)
+        if len(fitting) < len(submissions):
+            return fitting
+        # What is known has changed in between: one of them has to give way, or this would not end.
+        submissions[-1].error = full
+        return submissions[:-1]
+
+
+def _fail(submissions: list[Submission], error: Exception) -> None:
+    for submission in submissions:
+        submission.error = error
 
 
 def _resolve(submissions: list[Submission]) -> None:

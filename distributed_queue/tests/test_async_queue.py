@@ -110,6 +110,26 @@ class TestSubmitting:
                 await queue.enqueue([Task(1, None)])
             assert await queue.put(Task(1, None), timeout=0.02) is False
 
+    async def test_a_flood_of_refused_puts_costs_the_storage_a_few_steps(
+        self, storage_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with AsyncQueue.from_url(storage_url, max_size=2) as queue:
+            known, other = Task(1, "known"), Task(1, "other", queue="other")
+            await queue.put(known)
+            storage = queue.queue.storage
+            enqueue, calls = storage.enqueue, []
+
+            def counted(tasks: Sequence[NewTask]) -> list[bool]:
+                calls.append(len(tasks))
+                return enqueue(tasks)
+
+            monkeypatch.setattr(storage, "enqueue", counted)
+            flood = [queue.put(Task(1, None), block=False) for _ in range(200)]
+            answers = await asyncio.gather(*flood, queue.enqueue([known]), queue.enqueue([other]))
+            assert answers[:200] == [True] + [False] * 199
+            assert answers[200:] == [[False], [True]]
+            assert len(calls) <= 6
+
     async def test_a_blocked_put_goes_on_when_there_is_room(self, storage_url: str) -> None:
         async with AsyncQueue.from_url(storage_url, max_size=1) as queue:
             await queue.put(Task(1, None))
@@ -130,6 +150,29 @@ class TestSubmitting:
         outcomes = await asyncio.gather(*(queue.put(Task(1, None)) for _ in range(50)), return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {StorageUnavailable}
         assert len(calls) <= 3
+
+    async def test_who_has_gone_while_the_storage_was_slow_is_passed_over(
+        self, queue: AsyncQueue, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        storage = queue.queue.storage
+        enqueue, begun, goes_on = storage.enqueue, threading.Event(), threading.Event()
+
+        def slow(tasks: Sequence[NewTask]) -> list[bool]:
+            begun.set()
+            assert goes_on.wait(LIMIT)
+            return enqueue(tasks)
+
+        monkeypatch.setattr(storage, "enqueue", slow)
+        first = asyncio.ensure_future(queue.put(Task(1, "first")))
+        assert await queue.run(begun.wait, LIMIT)
+        gone = asyncio.ensure_future(queue.put(Task(1, "gone")))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        goes_on.set()
+        assert await first is True
+        assert await queue.put(Task(1, "last")) is True
+        assert {task.payload for task in await queue.find()} == {"first", "last"}
 
     async def test_a_cancelled_put_spares_the_others(self, queue: AsyncQueue) -> None:
         puts = [asyncio.ensure_future(queue.put(Task(1, number))) for number in range(3)]
