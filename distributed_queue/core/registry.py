@@ -24,6 +24,8 @@ ENGINES: dict[str, tuple[str, str]] = {
     "rediss": ("distributed_queue.storage.redis:RedisStorage", "redis"),
     "redis+sentinel": ("distributed_queue.storage.redis:RedisStorage", "redis"),
     "rediss+sentinel": ("distributed_queue.storage.redis:RedisStorage", "redis"),
+    "redis+cluster": ("distributed_queue.storage.redis:RedisStorage", "redis"),
+    "rediss+cluster": ("distributed_queue.storage.redis:RedisStorage", "redis"),
 }
 """Scheme to ``(module:Class, extra)``. The class has ``from_url(url, clock) -> Storage``."""
 

@@ -9,7 +9,7 @@ import pytest
 pytest.register_assert_rewrite("distributed_queue.testing")
 
 from distributed_queue.testing.servers import MissingServer, RedisServer  # noqa: E402  # after the line above
-from distributed_queue.testing.topologies import SentinelRedis  # noqa: E402
+from distributed_queue.testing.topologies import RedisCluster, SentinelRedis  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,13 @@ def redis_url(redis_server: RedisServer) -> str:
 def sentinel_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelRedis]:
     """A Redis with replicas and Sentinels for this process's tests. Started only where one asks for it."""
     with SentinelRedis(tmp_path_factory.mktemp("sentinel")) as topology:
+        yield topology
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """A Redis Cluster for this process's tests. Started only where one asks for it."""
+    with RedisCluster(tmp_path_factory.mktemp("cluster")) as topology:
         yield topology
 
 

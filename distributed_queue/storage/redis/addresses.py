@@ -53,6 +53,10 @@ class Target(NamedTuple):
     sentinel_login: tuple[str, str] = ("", "")
     """User and password for the Sentinels themselves."""
 
+    def at(self, address: Address) -> Target:
+        """The same at one of several servers."""
+        return self._replace(options={**self.options, "host": address.host, "port": address.port})
+
 
 def read_url(url: str) -> Target:
     """Understand a URL. Raises ``InvalidStorageURL``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 
@@ -16,7 +16,7 @@ from distributed_queue.errors import QueueClosed, StorageIncompatible
 from distributed_queue.storage.redis.faults import code_of, is_passing, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from redis.connection import Connection
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from distributed_queue.storage.redis.addresses import Target
     from distributed_queue.storage.redis.durability import Confirmation
     from distributed_queue.storage.redis.pool import Command, Pool
+
+T = TypeVar("T")
 
 RETRY_SECONDS = 2.0
 """How long a command is tried again after trouble that may pass."""
@@ -99,12 +101,23 @@ class Connections(ABC):
         After trouble that may pass they are all sent again on a new connection, for ``retry_seconds``; each has to bear
         that. Raises the errors of ``faults.translate``, and ``NotReplicated``.
         """
+        return self._persist(lambda: self._attempt(commands, self.confirmation if confirmed else None))
+
+    def close(self, farewell: Sequence[Command]) -> None:
+        """Send a farewell, then close what is idle now, and what is in use when it is given back."""
+        self._closed = True
+        if farewell:
+            with suppress(redis.RedisError, OSError):
+                self._attempt(farewell)
+        self._hang_up()
+
+    def _persist(self, attempt: Callable[[], T]) -> T:
         started = time.monotonic()
         failures = 0
         while True:
             self.check_open()
             try:
-                return self._attempt(commands, self.confirmation if confirmed else None)
+                return attempt()
             except (redis.RedisError, OSError) as error:
                 passing = is_passing(error)
                 if passing:
@@ -115,22 +128,6 @@ class Connections(ABC):
                 if not passing or time.monotonic() + pause - started >= self.retry_seconds:
                     raise translate(error, self.url) from error
             time.sleep(pause)
-
-    def close(self, farewell: Sequence[Command]) -> None:
-        """Send a farewell, then close what is idle now, and what is in use when it is given back."""
-        self._closed = True
-        if farewell:
-            with suppress(redis.RedisError, OSError):
-                self._attempt(farewell)
-        self._hang_up()
-
-
-def raise_trouble(replies: list[Any]) -> list[Any]:
-    """The replies, of which none may be an error."""
-    for reply in replies:
-        if isinstance(reply, redis.ResponseError):
-            raise reply
-    return replies
 
 
 def first_info(pool: Pool, url: str) -> dict[str, str] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from redis.exceptions import AskError, TryAgainError
+
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.durability import Durability, Promise
 from distributed_queue.core.storage import StorageHealth
@@ -47,8 +49,11 @@ class Confirmation:
         fence = (b"SET", fence_key(first_key), b"", b"PX", _FENCE_MS)
         return [fence, (b"WAIT", self.replicas, int(CONFIRM_SECONDS * 1000))]
 
-    def check(self, confirmed: int) -> None:
-        """Raise ``NotReplicated`` where too few replicas have answered to ``WAIT``."""
+    def check(self, answers: Sequence[Any]) -> None:
+        """Raise ``NotReplicated`` where too few replicas have confirmed, by the answers to ``commands``."""
+        fenced, confirmed = answers
+        if isinstance(fenced, AskError):
+            raise TryAgainError("the slot of the fence was moved")
         if confirmed < self.replicas:
             raise NotReplicated(self.url, confirmed, self.replicas)
 
@@ -66,27 +71,27 @@ class ServerSettings(NamedTuple):
 
 
 def health(connections: Connections, demand: Demand | None) -> StorageHealth:
-    """See ``Storage.health``."""
+    """See ``Storage.health``. Of several servers, the oldest, the weakest, and the clock that is off the most count."""
     clock = SystemClock()
     before, started = clock.now(), time.perf_counter()
-    seconds, microseconds = connections.run((b"TIME",))
+    times = connections.run_everywhere([(b"TIME",)])
     latency = time.perf_counter() - started
-    info = _info(connections) or {}
-    settings = _settings(connections, info)
+    offsets = [int(seconds) + int(part) * _MICROSECOND - before - latency / 2 for ((seconds, part),) in times]
+    infos = _infos(connections)
     return StorageHealth.of(
-        judge(settings, connections.confirmation),
+        _weakest(connections, infos, connections.confirmation),
         demand,
         engine=connections.engine,
-        version=info.get("redis_version", "unknown"),
+        version=min((info.get("redis_version", "unknown") for info in infos), default="unknown"),
         url=connections.url,
         latency=latency,
-        clock_offset=int(seconds) + int(microseconds) * _MICROSECOND - before - latency / 2,
+        clock_offset=max(offsets, key=abs),
     )
 
 
 def promise(connections: Connections, confirmation: Confirmation | None) -> Promise:
     """See ``Storage.promise``."""
-    return judge(_settings(connections, _info(connections) or {}), confirmation)
+    return _weakest(connections, _infos(connections), confirmation)
 
 
 def judge(settings: ServerSettings, confirmation: Confirmation | None = None) -> Promise:
@@ -167,10 +172,18 @@ def _advice(settings: ServerSettings) -> tuple[str, ...]:
     return tuple(advice)
 
 
-def _settings(connections: Connections, info: dict[str, str]) -> ServerSettings:
-    if not info:
-        return ServerSettings()
-    config = _config(connections)
+def _weakest(connections: Connections, infos: list[dict[str, str]], confirmation: Confirmation | None) -> Promise:
+    """What all servers together promise: no more than the weakest of them."""
+    configs = _configs(connections) if infos else []
+    promises = [judge(_settings(*each), confirmation) for each in zip(infos, configs, strict=True)]
+    return min(promises or [judge(ServerSettings(), confirmation)], key=_strength)
+
+
+def _strength(promise: Promise) -> int:
+    return -1 if promise.profile is None else list(Durability).index(promise.profile)
+
+
+def _settings(info: dict[str, str], config: dict[str, str]) -> ServerSettings:
     replicas = [value for name, value in info.items() if name.startswith("slave") and "state=online" in value]
     minimum = config.get("min-replicas-to-write")
     return ServerSettings(
@@ -183,19 +196,19 @@ def _settings(connections: Connections, info: dict[str, str]) -> ServerSettings:
     )
 
 
-def _info(connections: Connections) -> dict[str, str] | None:
-    """None where this user may not ask."""
+def _infos(connections: Connections) -> list[dict[str, str]]:
+    """What each server says of itself. Empty where this user may not ask."""
     try:
-        return parse_info(connections.run((b"INFO",)))
+        return [parse_info(info) for (info,) in connections.run_everywhere([(b"INFO",)])]
     except StorageIncompatible:
-        return None
+        return []
 
 
-def _config(connections: Connections) -> dict[str, str]:
-    """Empty where this user may not ask."""
+def _configs(connections: Connections) -> list[dict[str, str]]:
+    """The settings of each server. Nothing where this user may not ask."""
     try:
         # One by one: several in one command is for Redis 7 and later.
-        replies: list[Any] = connections.run_all([(b"CONFIG", b"GET", name) for name in _ASKED])
+        answers = connections.run_everywhere([(b"CONFIG", b"GET", name) for name in _ASKED])
     except StorageIncompatible:
-        return {}
-    return {name.decode(): value.decode() for reply in replies for name, value in [reply] if reply}
+        answers = [[] for _ in connections.run_everywhere([(b"PING",)])]
+    return [{name.decode(): value.decode() for name, value in filter(None, replies)} for replies in answers]

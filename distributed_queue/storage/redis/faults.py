@@ -73,7 +73,7 @@ def translate(error: Exception, url: str) -> StorageError:  # noqa: PLR0911 - a 
             f"Redis at {url} does not permit this user what is needed: {error}. Grant: ~dq:* +@all -@admin +info"
         )
     if code in ("CROSSSLOT", "MOVED", "ASK"):
-        return StorageIncompatible(f"Redis at {url} is a cluster, which redis:// does not serve: {error}")
+        return StorageIncompatible(f"Redis at {url} is a Cluster: name it as redis+cluster://host:port ({error})")
     if code.startswith("LAYOUT"):
         return StorageIncompatible(
             f"A queue in Redis at {url} has layout {code.partition(' ')[2]}, made by a newer DistributedQ: "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import hiredis
 import redis
+from redis.exceptions import AskError, NoScriptError
 
 from distributed_queue.storage.redis.addresses import ANSWER_SECONDS, CONNECT_SECONDS
 from distributed_queue.storage.redis.faults import is_passing
@@ -140,9 +141,7 @@ class Talk:
         commands, last, connection = self._commands, self._last, self._connection
         try:
             replies = receive(connection, len(commands) + len(last))
-            unknown = [
-                index for index, reply in enumerate(replies) if isinstance(reply, redis.exceptions.NoScriptError)
-            ]
+            unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
             for index in unknown:
                 (replies[index],) = converse(connection, [script_of(commands[index]).teach(commands[index])])
             if unknown and last:  # which came too early
@@ -150,13 +149,14 @@ class Talk:
         except BaseException:
             connection.disconnect()
             raise
-        trouble = next((reply for reply in replies if isinstance(reply, redis.ResponseError)), None)
-        if trouble is not None and is_passing(trouble):
+        trouble = [reply for reply in replies if isinstance(reply, redis.ResponseError)]
+        if any(map(is_passing, trouble)):
             connection.disconnect()
         else:
             self._pool.give_back(connection)
-        if trouble is None and self._confirmation is not None and last:
-            self._confirmation.check(replies[-1])
+        # A slot that was moved is no trouble: what was done here has to be confirmed all the same.
+        if self._confirmation is not None and last and all(isinstance(each, AskError) for each in trouble):
+            self._confirmation.check(replies[len(commands) :])
         return replies[: len(commands)] if last else replies
 
     def abandon(self) -> None:
@@ -183,4 +183,12 @@ def receive(connection: Connection, count: int) -> list[Any]:
             replies.append(connection.read_response())
         except redis.ResponseError as error:
             replies.append(error)
+    return replies
+
+
+def raise_trouble(replies: list[Any]) -> list[Any]:
+    """The replies, of which none may be an error."""
+    for reply in replies:
+        if isinstance(reply, redis.ResponseError):
+            raise reply
     return replies

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from distributed_queue.storage.redis.addresses import Address
-from distributed_queue.storage.redis.pool import converse
+from distributed_queue.storage.redis.pool import converse, raise_trouble
 
 if TYPE_CHECKING:
     from redis.connection import Connection
@@ -57,16 +57,20 @@ class Sentinels:
         return max(views)[1]
 
     def _ask(self, host: Address) -> tuple[int, Address]:
-        """The number of the latest fail-over that a Sentinel knows of, and the primary that it names."""
+        """The number of the latest fail-over that a Sentinel knows of, and the primary that it names.
+
+        While it conducts a fail-over itself, it counts it in both answers, but has the new primary in the second only.
+        """
+        service = self._target.service
+        asked = [(b"SENTINEL", b"MASTER", service), (b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", service)]
         connection = self._target.kind(**self._options, host=host.host, port=host.port)
         try:
-            (answer,) = converse(connection, [(b"SENTINEL", b"MASTER", self._target.service)])
+            state, address = raise_trouble(converse(connection, asked))
         finally:
             connection.disconnect()
-        if isinstance(answer, redis.ResponseError):
-            raise answer
-        state = dict(zip(answer[::2], answer[1::2], strict=True))
-        return int(state[b"config-epoch"]), Address(state[b"ip"].decode(), int(state[b"port"]))
+        name, port = address
+        epoch = dict(zip(state[::2], state[1::2], strict=True))[b"config-epoch"]
+        return int(epoch), Address(name.decode(), int(port))
 
 
 def as_primary(target: Target) -> Target:

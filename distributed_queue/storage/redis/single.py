@@ -10,9 +10,8 @@ from distributed_queue.storage.redis.connection import (
     Connections,
     check_info,
     first_info,
-    raise_trouble,
 )
-from distributed_queue.storage.redis.pool import Pool, Talk
+from distributed_queue.storage.redis.pool import Pool, Talk, raise_trouble
 from distributed_queue.storage.redis.sentinels import Sentinels, as_primary
 
 if TYPE_CHECKING:

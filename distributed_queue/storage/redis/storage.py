@@ -31,34 +31,35 @@ from distributed_queue.core.storage import (
     TaskUpdate,
     WorkerInfo,
 )
-from distributed_queue.errors import QueueClosed, QueueFull, StorageError
-from distributed_queue.storage.redis import controlling, durability, listing, reading, workers
+from distributed_queue.errors import QueueClosed, StorageError
+from distributed_queue.storage.redis import controlling, durability, enqueueing, listing, reading, workers
 from distributed_queue.storage.redis.addresses import read_url
-from distributed_queue.storage.redis.codec import SECOND_MS, enqueue_args, flags, pack_id
+from distributed_queue.storage.redis.cluster import ClusterConnections
+from distributed_queue.storage.redis.codec import SECOND_MS, pack_id
 from distributed_queue.storage.redis.exchanging import Exchanging
 from distributed_queue.storage.redis.gateway import Gateway
 from distributed_queue.storage.redis.keys import queue_keys
 from distributed_queue.storage.redis.operations import Operations
-from distributed_queue.storage.redis.scripts import load_script
 from distributed_queue.storage.redis.single import SingleConnections
 from distributed_queue.storage.redis.waiting import WaitingRoom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from distributed_queue.storage.redis.codec import Arg
     from distributed_queue.storage.redis.connection import Connections
 
 _LEASE_STATES = {0x30: LeaseState.LOST, 0x31: LeaseState.HELD, 0x32: LeaseState.CANCEL}
 
 
 class RedisStorage(Storage):
-    """A client of a Redis server, 6.2 or later, which Sentinels may watch over."""
+    """A client of Redis, 6.2 or later: one server, one that Sentinels watch over, or a Cluster."""
 
     exchanges_at_once = 2
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        self._connections: Connections = SingleConnections(read_url(url))
+        target = read_url(url)
+        kind = ClusterConnections if target.topology == "cluster" else SingleConnections
+        self._connections: Connections = kind(target)
         self._connections.check_servers()
         self.url = self._connections.url
         self._clock = clock
@@ -71,9 +72,9 @@ class RedisStorage(Storage):
 
     @classmethod
     def from_url(cls, url: str, clock: Clock | None = None) -> RedisStorage:
-        """``redis://[user:password@]host[:port][/database]``, or ``redis+sentinel://[…@]host[:port][,host…]/service[/0]``.
+        """``redis://[user:password@]host[:port][/database]``, or one of these two. ``rediss…`` for TLS, with ``ssl_…``.
 
-        ``rediss…`` for TLS, and its ``ssl_…`` options.
+        ``redis+sentinel://[…@]host[:port][,host…]/service[/database]``, ``redis+cluster://[…@]host[:port][,host…]``.
         """
         return cls(url, clock)
 
@@ -83,27 +84,7 @@ class RedisStorage(Storage):
         if not tasks:
             self._connections.check_open()
             return []
-        by_queue: dict[str, list[int]] = {}
-        for index, task in enumerate(tasks):
-            by_queue.setdefault(task.queue, []).append(index)
-        keys: list[bytes] = []
-        args: list[Arg] = []
-        for queue, indexes in by_queue.items():
-            keys += queue_keys(queue).all
-            block = enqueue_args(tasks if len(by_queue) == 1 else [tasks[index] for index in indexes])
-            args += (len(block), *block)
-        with self._operations.begin() as slot:
-            keys.append(queue_keys(tasks[0].queue).operation(slot.name))
-            call = load_script("enqueue").call(keys, self._gateway.now(), slot.token, len(by_queue), *args)
-            (answer,) = self._gateway.run(by_queue, [call], confirmed=True)
-        if isinstance(answer, list):
-            nth, depth, limit = answer
-            raise QueueFull(list(by_queue)[nth - 1], depth, limit)
-        stored = flags(answer)
-        if len(by_queue) > 1:
-            given = [index for indexes in by_queue.values() for index in indexes]
-            stored = [flag for _, flag in sorted(zip(given, stored, strict=True))]
-        return stored
+        return enqueueing.enqueue(self._gateway, self._operations, tasks)
 
     def exchange(self, settlements: Sequence[Settlement], request: ClaimRequest | None) -> Exchange:
         if not settlements and request is None:

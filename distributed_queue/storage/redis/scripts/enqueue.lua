@@ -1,42 +1,14 @@
 -- Store tasks in one queue or several: all, or none. See Storage.enqueue.
 -- KEYS    those of each queue, then the operation's record
--- ARGV    1 now in ms or '', 2 token, 3 number of queues; for each queue the number of its values that follow, then runs
---         of tasks alike: how many, type, priority, execute_after in ms or '', delay in ms or '', expires_at in ms or '',
---         then id and body of each
+-- ARGV    1 now in ms or '', 2 token, 3 number of queues, 4 for how many tasks reserve.lua holds room in the one queue, or
+--         ''; for each queue the number of its values that follow, then runs of tasks alike (see room.lua): how many, type,
+--         priority, execute_after in ms or '', delay in ms or '', expires_at in ms or '', then id and body of each
 -- Result  a text with a 1 for each task stored and a 0 for each known already, in the order given;
 --         or, with nothing stored: number of the full queue, its depth, its limit
 -- Cost    about 8 µs and 4 µs a task; before them 1 µs a task where the size limit is near
--- include: time, queue, operation, journal, counters, moves, task, limits, step
+-- include: time, queue, operation, journal, counters, moves, task, limits, room, step
 
-local QUEUES = tonumber(ARGV[3])
-local RUN_HEAD = 6
-
--- Call visit with the position of each run's head in ARGV.
-local function each_run(first, last, visit)
-  local at = first
-  while at <= last do
-    visit(at, tonumber(ARGV[at]))
-    at = at + RUN_HEAD + 2 * tonumber(ARGV[at])
-  end
-end
-
--- Whether the queue has no room for the tasks that are new to it; how many wait, and its limit.
-local function is_full(first, last)
-  local limit = setting('max_size')
-  if not limit then return false end
-  local waiting, arriving = depth(), 0
-  each_run(first, last, function(_, total) arriving = arriving + total end)
-  if waiting + arriving <= limit then return false end
-  local seen, new = {}, 0
-  each_run(first, last, function(at, total)
-    for i = at + RUN_HEAD, at + RUN_HEAD + 2 * total - 1, 2 do
-      local id = ARGV[i]
-      if not seen[id] and redis.call('EXISTS', TASK .. id) == 0 then new = new + 1 end
-      seen[id] = true
-    end
-  end)
-  return new > 0 and waiting + new > limit, waiting, limit
-end
+local QUEUES, HELD = tonumber(ARGV[3]), tonumber(ARGV[4])
 
 -- When the tasks of a run become ready; nil for at once.
 local function due_time(execute_after, delay)
@@ -104,7 +76,7 @@ end
 
 -- Where the values of each queue are in ARGV.
 local function blocks()
-  local found, at = {}, 4
+  local found, at = {}, 5
   for nth = 1, QUEUES do
     found[nth] = {at + 1, at + tonumber(ARGV[at])}
     at = found[nth][2] + 1
@@ -117,8 +89,12 @@ if answered then return answered end
 local parts = blocks()
 for nth, part in ipairs(parts) do
   open_queue(nth)
-  local full, waiting, limit = is_full(part[1], part[2])
-  if full then return {nth, waiting, limit} end
+  if HELD then
+    hold(-HELD)
+  else
+    local full, waiting, limit = is_full(part[1], part[2])
+    if full then return {nth, waiting, limit} end
+  end
 end
 local flags = {}
 for nth, part in ipairs(parts) do
