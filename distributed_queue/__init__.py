@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
-    from distributed_queue.core.app import DistributedQ, TaskHandle
+    from distributed_queue.core.app import Depends, DistributedQ, Middleware, TaskHandle
     from distributed_queue.core.async_queue import AsyncQueue
     from distributed_queue.core.hybrid_queue import HybridQueue, StorageBackend
     from distributed_queue.core.lifecycle import TaskStatus
@@ -22,9 +22,11 @@ _HOMES = {
     "AsyncQueue": "core.async_queue",
     "Backoff": "core.retry",
     "DeadLetter": "errors",
+    "Depends": "core.app",
     "Discard": "errors",
     "DistributedQ": "core.app",
     "HybridQueue": "core.hybrid_queue",
+    "Middleware": "core.app",
     "PriorityQueue": "core.queue",
     "Retry": "core.retry",
     "RetryLater": "errors",
@@ -44,9 +46,11 @@ __all__ = [
     "AsyncQueue",
     "Backoff",
     "DeadLetter",
+    "Depends",
     "Discard",
     "DistributedQ",
     "HybridQueue",
+    "Middleware",
     "PriorityQueue",
     "Retry",
     "RetryLater",

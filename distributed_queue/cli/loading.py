@@ -59,6 +59,13 @@ def storage_of(sources: Iterable[Source]) -> str | None:
     return next(iter(urls), None)
 
 
+def close_applications(sources: Iterable[Source]) -> None:
+    """Let the applications among the sources clean up."""
+    for source in sources:
+        if isinstance(source, DistributedQ):
+            source.close()
+
+
 def _resolve(reference: str) -> Source:
     name, _, attribute = reference.partition(":")
     module = _import(name)

@@ -15,7 +15,7 @@ from distributed_queue.cli import logs
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
 from distributed_queue.cli.exits import CannotListen
-from distributed_queue.cli.loading import load_handlers, register_handlers, storage_of
+from distributed_queue.cli.loading import close_applications, load_handlers, register_handlers, storage_of
 from distributed_queue.cli.options import setting_option, switch_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
@@ -100,6 +100,7 @@ def serve(session: Session) -> None:
             dashboard.close()
             server.stop()
             drain(pool, signals, settings.shutdown_timeout, also=serving.join, hurry=partial(_hurry, server))
+            close_applications(sources)
     logger.info("stopped")
 
 

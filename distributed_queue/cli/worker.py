@@ -14,7 +14,7 @@ from distributed_queue.cli import logs
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
 from distributed_queue.cli.exits import ExitCode
-from distributed_queue.cli.loading import load_handlers, register_handlers, storage_of
+from distributed_queue.cli.loading import close_applications, load_handlers, register_handlers, storage_of
 from distributed_queue.cli.options import setting_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
@@ -104,6 +104,7 @@ def worker(session: Session, module: tuple[str, ...], processes: int, burst: boo
         threading.Thread(target=_tell_when_stopped, args=(one, signals), daemon=True).start()
         _work(one, queue, signals, burst=burst)
         drain(pool, signals, settings.shutdown_timeout)
+        close_applications(sources)
     logger.info("stopped")
     return ExitCode.OK
 

@@ -6,25 +6,30 @@ import asyncio
 import inspect
 import os
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
+from distributed_queue.core.app.dependencies import Resources
 from distributed_queue.core.app.signature import Signature, local_names_of_caller
 from distributed_queue.core.app.task_function import AsyncTaskFunction, BaseTaskFunction, Options, TaskFunction
 from distributed_queue.core.async_queue import AsyncQueue
 from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.task import DEFAULT_PRIORITY
-from distributed_queue.core.worker import Worker, WorkerConfig
+from distributed_queue.core.worker import Worker, WorkerConfig, current_task
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AsyncExitStack, ExitStack
     from types import TracebackType
 
     from typing_extensions import Self
 
     from distributed_queue.core.app.handle import TaskHandle
+    from distributed_queue.core.app.middleware import Middleware
     from distributed_queue.core.app.task_function import Call
     from distributed_queue.core.retry import Retry
+    from distributed_queue.core.task import Task
     from distributed_queue.core.worker import WorkerPool
 
 P = ParamSpec("P")
@@ -37,13 +42,17 @@ class DistributedQ:
     """Typed task functions over one storage.
 
     ``url`` names the storage; without it, the environment variable ``DQ_STORAGE_URL`` does, when it is first needed.
-    Further options are those of ``HybridQueue``. Nothing is opened before the first submission; thread-safe.
+    ``middleware`` is called around each submission and run; further options are those of ``HybridQueue``.
+    Nothing is opened before the first submission; thread-safe.
     """
 
-    def __init__(self, url: str | None = None, **options: Any) -> None:
+    def __init__(self, url: str | None = None, *, middleware: Sequence[Middleware] = (), **options: Any) -> None:
         self.named_url = url
         """The storage that the program names; None leaves it to the environment."""
         self._options = options
+        self._middleware = tuple(middleware)
+        self.resources = Resources()
+        """What its functions depend on with ``scope="app"``."""
         self._functions: dict[str, BaseTaskFunction[Any, Any]] = {}
         self._lock = threading.RLock()
         self._queue: HybridQueue | None = None
@@ -136,14 +145,36 @@ class DistributedQ:
     def submit_many(self, calls: Iterable[Call]) -> list[TaskHandle[Any]]:
         """Store tasks of several functions in one step: all, or none. Make them with ``function.call(…)``."""
         every = list(calls)
-        self.queue.enqueue([call.task for call in every])
+        tasks = [call.task for call in every]
+        with self.submitting(*tasks):
+            self.queue.enqueue(tasks)
         return [call.function.handle(call.task.task_id) for call in every]
 
     async def asubmit_many(self, calls: Iterable[Call]) -> list[TaskHandle[Any]]:
         """See ``submit_many``."""
         every = list(calls)
-        await (await self.open_async()).enqueue([call.task for call in every])
+        tasks = [call.task for call in every]
+        with self.submitting(*tasks):
+            await (await self.open_async()).enqueue(tasks)
         return [call.function.handle(call.task.task_id) for call in every]
+
+    @contextmanager
+    def submitting(self, *tasks: Task) -> Iterator[None]:
+        """What the middleware does around the storing of tasks."""
+        for each in self._middleware:
+            for task in tasks:
+                each.before_submit(task)
+        yield
+        for each in reversed(self._middleware):
+            for task in tasks:
+                each.after_submit(task)
+
+    def around_run(self, stack: ExitStack | AsyncExitStack) -> None:
+        """Let ``stack`` do what the middleware does around the run of a function."""
+        if self._middleware:
+            task = current_task()
+            for each in self._middleware:
+                stack.enter_context(each.around_run(task))
 
     # Working
 
@@ -202,14 +233,20 @@ class DistributedQ:
         return restore
 
     def close(self) -> None:
-        """Finish what was submitted and close the queue, if it was opened; it is opened again when it is needed."""
+        """Finish what was submitted, close the queue, and clean up what the functions depend on.
+
+        All of it is opened again when it is needed again.
+        """
         with self._lock:
             queue, self._queue = self._queue, None
             async_queue, self._async_queue = self._async_queue, None
         if async_queue is not None:
             async_queue.end()
-        if queue is not None:
-            queue.close()
+        try:
+            if queue is not None:
+                queue.close()
+        finally:
+            self.resources.close()
 
     async def aclose(self) -> None:
         """See ``close``."""

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from distributed_queue.core.app.conversion import from_plain, to_plain
+from distributed_queue.core.app.dependencies import dependencies_of
 from distributed_queue.errors import ConfigurationError, InvalidArguments
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ _PLAIN_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWO
 
 
 class Signature:
-    """Parameters and result of one function. Annotations are looked at when they are first needed."""
+    """Parameters and result of one function, dependencies aside. Annotations are looked at when first needed."""
 
     def __init__(self, function: Callable[..., Any], local_names: Mapping[str, Any] | None = None) -> None:
         self._function = function
         self._local_names = local_names
-        self._signature = inspect.signature(function)
+        given_later = dependencies_of(function)
+        whole = inspect.signature(function)
+        kept = [each for each in whole.parameters.values() if each.name not in given_later]
+        self._signature = whole.replace(parameters=kept)
         parameters = self._signature.parameters.values()
         self._is_simple = all(each.kind in _PLAIN_KINDS for each in parameters)
         self._positional = tuple(

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
+from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
+from distributed_queue.core.app.dependencies import afill, check_dependencies, fill
 from distributed_queue.core.app.handle import TaskHandle
 from distributed_queue.core.task import DEFAULT_PRIORITY, Task
 from distributed_queue.errors import InvalidArguments, InvalidTask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 
     from distributed_queue.core.app.app import DistributedQ
     from distributed_queue.core.app.signature import Signature
@@ -75,6 +77,7 @@ class BaseTaskFunction(Generic[P, R]):
         """Where it runs: see ``Worker.register_handler``."""
         self._signature = signature
         self._options = options
+        self._dependencies = check_dependencies(function)
 
     # Submitting
 
@@ -84,25 +87,29 @@ class BaseTaskFunction(Generic[P, R]):
         Raises ``InvalidArguments`` where the function cannot be called with them, and ``QueueFull``.
         """
         task = self._task(args, kwargs)
-        self.app.queue.enqueue((task,))
+        with self.app.submitting(task):
+            self.app.queue.enqueue((task,))
         return self.handle(task.task_id)
 
     async def asubmit(self, *args: P.args, **kwargs: P.kwargs) -> TaskHandle[R]:
         """See ``submit``. What coroutines submit at the same time is stored in one step."""
         task = self._task(args, kwargs)
-        await (await self.app.open_async()).enqueue((task,))
+        with self.app.submitting(task):
+            await (await self.app.open_async()).enqueue((task,))
         return self.handle(task.task_id)
 
     def submit_many(self, calls: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> list[TaskHandle[R]]:
         """Store a task for each tuple of positional arguments, or mapping of named ones: all, or none."""
         tasks = [self._task_of(each) for each in calls]
-        self.app.queue.enqueue(tasks)
+        with self.app.submitting(*tasks):
+            self.app.queue.enqueue(tasks)
         return [self.handle(task.task_id) for task in tasks]
 
     async def asubmit_many(self, calls: Iterable[tuple[Any, ...] | Mapping[str, Any]]) -> list[TaskHandle[R]]:
         """See ``submit_many``."""
         tasks = [self._task_of(each) for each in calls]
-        await (await self.app.open_async()).enqueue(tasks)
+        with self.app.submitting(*tasks):
+            await (await self.app.open_async()).enqueue(tasks)
         return [self.handle(task.task_id) for task in tasks]
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> Call:
@@ -118,12 +125,16 @@ class BaseTaskFunction(Generic[P, R]):
     def run(self, data: Any) -> Any:
         """Call the function with a task's data; what it returned, as it is stored."""
         args, kwargs = self._signature.decode(data)
-        return self._signature.encode_result(self.function(*args, **kwargs))
+        with ExitStack() as stack:
+            self.app.around_run(stack)
+            return self._signature.encode_result(self._call(stack, args, kwargs))
 
     async def arun(self, data: Any) -> Any:
         """``run`` for an ``async def`` function."""
         args, kwargs = self._signature.decode(data)
-        return self._signature.encode_result(await self.function(*args, **kwargs))
+        async with AsyncExitStack() as stack:
+            self.app.around_run(stack)
+            return self._signature.encode_result(await self._acall(stack, args, kwargs))
 
     @property
     def handler(self) -> Callable[[Any], Any]:
@@ -132,6 +143,15 @@ class BaseTaskFunction(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+    def _call(self, stack: ExitStack, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Call the function, with what it depends on."""
+        missing = {name: each for name, each in self._dependencies.items() if name not in kwargs}
+        return self.function(*args, **{**kwargs, **fill(missing, stack, self.app.resources)})
+
+    async def _acall(self, stack: AsyncExitStack, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        missing = {name: each for name, each in self._dependencies.items() if name not in kwargs}
+        return await self.function(*args, **{**kwargs, **await afill(missing, stack, self.app.resources)})
 
     def _with(self, options: dict[str, Any]) -> Any:
         unknown = options.keys() - _OPTIONS
@@ -181,7 +201,8 @@ class TaskFunction(BaseTaskFunction[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function here."""
-        result: R = self.function(*args, **kwargs)
+        with ExitStack() as stack:
+            result: R = self._call(stack, args, kwargs)
         return result
 
     def options(self, **options: Any) -> TaskFunction[P, R]:
@@ -195,8 +216,12 @@ class AsyncTaskFunction(BaseTaskFunction[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
         """Give the function's coroutine."""
-        coroutine: Coroutine[Any, Any, R] = self.function(*args, **kwargs)
-        return coroutine
+        return self._await(args, kwargs)
+
+    async def _await(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> R:
+        async with AsyncExitStack() as stack:
+            result: R = await self._acall(stack, args, kwargs)
+        return result
 
     def options(self, **options: Any) -> AsyncTaskFunction[P, R]:
         """The same function with other options for its tasks: the fields of ``Options``."""

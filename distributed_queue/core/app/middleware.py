@@ -1,0 +1,30 @@
+"""What happens around every submission and every run of an application's functions."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributed_queue.core.task import Task
+    from distributed_queue.core.worker.context import RunningTask
+
+
+class Middleware:
+    """Override what is of interest; the others do nothing. The first one of an application is the outermost."""
+
+    def before_submit(self, task: Task) -> None:
+        """A task is about to be stored. It may be changed; what is raised here refuses it."""
+
+    def after_submit(self, task: Task) -> None:
+        """A task was stored."""
+
+    @contextmanager
+    def around_run(self, task: RunningTask) -> Iterator[None]:  # noqa: ARG002 - for those that override it
+        """A function is about to run; after the ``yield`` it has returned, or has raised through it.
+
+        On an event loop it must not block.
+        """
+        yield
