@@ -69,6 +69,10 @@ campaign: .venv/.dev-ready servers ## Break a whole system at random, and judge 
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m distributed_queue.testing.campaign \
 		--engine $(or $(ENGINE),redis) --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(ARGS)
 
+.PHONY: fuzz
+fuzz: .venv/.dev-ready ## Send the API what nobody should (EXAMPLES=1000, ARGS="--mode key --url sqlite:////tmp/f.db")
+	@$(PY) -m distributed_queue.tests.fuzz.api --examples $(or $(EXAMPLES),100) $(ARGS)
+
 .PHONY: overload
 overload: .venv/.dev-ready servers ## Flood a server with submissions that it refuses, and measure the work (ARGS="--engine redis")
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m distributed_queue.tests.chaos.overload $(ARGS)

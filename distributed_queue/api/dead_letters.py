@@ -9,13 +9,16 @@ from starlette.responses import Response
 
 from distributed_queue.api.audit import naming, note
 from distributed_queue.api.models.base import TaskIdText
-from distributed_queue.api.models.tasks import MAX_IDS, DeletedOut, PageOut, RequeuedOut, SelectionIn
+from distributed_queue.api.models.tasks import DeletedOut, PageOut, RequeuedOut, SelectionIn
 from distributed_queue.api.openapi import problems
 from distributed_queue.api.options import PREFIX
 from distributed_queue.api.problems import ApiProblem
 from distributed_queue.api.routes import JsonRoute
 from distributed_queue.api.services import Provided, json_response
 from distributed_queue.api.tasks import Cursor, Limit, QueueFilter, listing
+
+_MAX_QUERY_IDS = 100
+"""Ids of the longest kind, percent-encoded, that an address has room for."""
 
 router = APIRouter(prefix=PREFIX, tags=["dead letters"], route_class=JsonRoute)
 
@@ -53,7 +56,7 @@ async def delete_dead_letters(
     services: Provided,
     body: Annotated[SelectionIn | None, Body(description="Which ones; or name them in the query.")] = None,
     ids: Annotated[
-        list[TaskIdText] | None, Query(alias="id", max_length=MAX_IDS, description="An id; may be repeated.")
+        list[TaskIdText] | None, Query(alias="id", max_length=_MAX_QUERY_IDS, description="An id; may be repeated.")
     ] = None,
     all: Annotated[bool, Query(description="All of them.")] = False,  # noqa: A002 - the word of the body
     queue: QueueFilter = None,

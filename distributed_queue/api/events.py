@@ -13,11 +13,11 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from distributed_queue.api.auth.guard import CALLER
-from distributed_queue.api.marks import decode_marks
+from distributed_queue.api.marks import MARKS, decode_marks
+from distributed_queue.api.models.base import QueueNameText
 from distributed_queue.api.openapi import problems
 from distributed_queue.api.options import PREFIX
 from distributed_queue.api.services import Provided
-from distributed_queue.core.storage import check_queue_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,9 @@ router = APIRouter(prefix=PREFIX, tags=["events"])
 
 _LOOK_SECONDS = 2.0
 """How often it is looked whether the key of a stream is valid still."""
+_MAX_QUEUES = 500
+"""Names of the longest kind that an address has room for."""
+
 _EXAMPLE = """event: task.completed
 data: {"queue":"default","position":42,"at":"2026-08-01T12:00:00.009Z","event":"task.completed","task_id":"0192f0c1-7a7e-7cc3-98c4-dc0c0c07398f","attempt":1,"detail":null}
 id: default:42
@@ -87,10 +90,17 @@ async def stream_events(
     request: Request,
     services: Provided,
     queue: Annotated[
-        list[str] | None, Query(max_length=1000, description="Follow this queue; may be repeated. Without it, all.")
+        list[QueueNameText] | None,
+        Query(max_length=_MAX_QUEUES, description="Follow this queue; may be repeated. Without it, all."),
     ] = None,
     last_event_id: Annotated[
-        str | None, Header(max_length=16_384, description="Go on after this event. Browsers send it by themselves.")
+        str | None,
+        Header(
+            alias="Last-Event-ID",
+            max_length=16_384,
+            pattern=MARKS,
+            description="Go on after this event. Browsers send it by themselves.",
+        ),
     ] = None,
 ) -> Response:
     """Every change of state of every task, in the order of each queue's journal, as it happens.
@@ -100,7 +110,7 @@ async def stream_events(
     journal, so a client that comes back with `Last-Event-ID` misses nothing and sees nothing twice. `gap` tells of
     entries that are gone: they were older than what the journal keeps.
     """
-    queues = None if queue is None else list(dict.fromkeys(check_queue_name(name) for name in queue))
+    queues = None if queue is None else list(dict.fromkeys(queue))
     marks = decode_marks(last_event_id) if last_event_id else None
     stream = await services.feed.open(queues, marks)
     allowed = partial(services.guard.still_knows, request.scope[CALLER])

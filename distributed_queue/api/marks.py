@@ -14,7 +14,10 @@ from distributed_queue.api.problems import ApiProblem, fault
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_PART = re.compile(r"(?P<queue>[A-Za-z0-9._-]{1,100}):(?P<after>\d{1,18})(?:\.(?P<seen>\d{1,9}))?")
+_PART = re.compile(r"(?P<queue>[A-Za-z0-9._-]{1,100}):(?P<after>[0-9]{1,18})(?:\.(?P<seen>[0-9]{1,9}))?")
+_ANY_PART = re.sub(r"\?P<\w+>", "?:", _PART.pattern)
+MARKS = f"^({_ANY_PART}(?:,{_ANY_PART})*)?$"
+"""What event ids look like."""
 
 
 class Mark(NamedTuple):

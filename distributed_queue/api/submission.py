@@ -10,7 +10,7 @@ from distributed_queue.core.task import from_stored, to_new_task
 from distributed_queue.errors import InvalidInput, InvalidTask, TaskConflict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from distributed_queue.core.async_queue import AsyncQueue
     from distributed_queue.core.storage import StoredTask
@@ -25,7 +25,10 @@ class Submitted(NamedTuple):
 
 
 async def submit_once(queue: AsyncQueue, task: Task, *, keyed: bool) -> Submitted:
-    """Store a task under an id that may be known; the stored one where it is, if it is the same, else a problem."""
+    """Store a task under an id that may be known; the stored one where it is, if it is the same, else a problem.
+
+    ``keyed`` tells whether the id stands for an idempotency key.
+    """
     # An id names one task over REST, so other queues are looked into too, which enqueueing does not.
     (known,) = await _stored(queue, [task.task_id])
     if known is not None and not same_content(from_stored(known), task):
@@ -43,10 +46,15 @@ async def submit_once(queue: AsyncQueue, task: Task, *, keyed: bool) -> Submitte
     return Submitted(existing, new=False)
 
 
-async def submit_batch(queue: AsyncQueue, tasks: Sequence[Task], *, named: Sequence[int], keyed: bool) -> list[bool]:
-    """Store all or none; for each whether it is new. ``named`` are the places of tasks whose ids may be known."""
+async def submit_batch(
+    queue: AsyncQueue, tasks: Sequence[Task], *, named: Sequence[int], keyed: Collection[int]
+) -> list[bool]:
+    """Store all or none; for each whether it is new.
+
+    ``named`` are the places of tasks whose ids may be known, ``keyed`` of those whose ids stand for idempotency keys.
+    """
     if named:
-        await _check_named(queue, tasks, named, keyed=keyed)
+        await _check_named(queue, tasks, named, keyed)
     try:
         return await queue.enqueue(tasks)
     except InvalidTask as error:
@@ -57,7 +65,7 @@ async def _stored(queue: AsyncQueue, ids: Sequence[str]) -> list[StoredTask | No
     return await queue.run(queue.queue.storage.get, ids)
 
 
-async def _check_named(queue: AsyncQueue, tasks: Sequence[Task], named: Sequence[int], *, keyed: bool) -> None:
+async def _check_named(queue: AsyncQueue, tasks: Sequence[Task], named: Sequence[int], keyed: Collection[int]) -> None:
     """Raise a problem where an id is taken by a different task, of the storage or of the batch itself."""
     known = await _stored(queue, [tasks[place].task_id for place in named])
     first: dict[str, Task] = {}
@@ -65,7 +73,7 @@ async def _check_named(queue: AsyncQueue, tasks: Sequence[Task], named: Sequence
         task = tasks[place]
         existing = first.setdefault(task.task_id, task) if stored is None else from_stored(stored)
         if existing is not task and not same_content(existing, task):
-            problem = _mismatch(task, keyed=keyed)
+            problem = _mismatch(task, keyed=place in keyed)
             detail = f"Task {place}: {problem.detail}"
             errors = [fault(("body", "tasks", place), problem.detail, problem.code)]
             raise ApiProblem(problem.code, detail, errors=errors, **problem.extensions)

@@ -73,7 +73,7 @@ async def submit_task(request: Request, body: TaskIn) -> Response:
         return _created(request, task)
     derived = None if key is None else derived_id(request.method, request.url.path, key)
     note(request, queue=body.queue, **naming([str(body.task_id or derived)]))
-    submitted = await submit_once(services.queue, body.task(derived), keyed=key is not None)
+    submitted = await submit_once(services.queue, body.task(derived), keyed=body.task_id is None)
     if submitted.new:
         return _created(request, submitted.task)
     headers = {"Location": _address(request, submitted.task), **({_REPLAYED: "true"} if key is not None else {})}
@@ -102,8 +102,9 @@ async def submit_tasks(request: Request, body: BatchIn) -> Response:
     make = partial(_tasks, body, None if key is None else partial(derived_id, request.method, request.url.path, key))
     tasks = make() if len(body.tasks) < _MANY else await services.queue.run(make)
     named = [number for number, each in enumerate(body.tasks) if key is not None or each.task_id is not None]
+    keyed = {number for number in named if body.tasks[number].task_id is None}
     note(request, queues=sorted({task.queue for task in tasks})[:MAX_IDS], **naming([task.task_id for task in tasks]))
-    new = await submit_batch(services.queue, tasks, named=named, keyed=key is not None)
+    new = await submit_batch(services.queue, tasks, named=named, keyed=keyed)
     document = {
         "items": [{"task_id": task.task_id, "new": is_new} for task, is_new in zip(tasks, new, strict=True)],
         "count": len(tasks),
@@ -137,7 +138,8 @@ async def get_task(
     traceback: Annotated[bool, Query(description="With the end of the latest failure's traceback.")] = False,
 ) -> Response:
     """The task as it is now, or once it is finished."""
-    task = await _finished(services, task_id, wait) if wait else None
+    seconds = min(wait, services.options.max_wait_seconds)
+    task = await _finished(services, task_id, seconds) if seconds else None
     task = task or await services.queue.get_task(task_id)
     if task is None:
         raise TaskNotFound(task_id)

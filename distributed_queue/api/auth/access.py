@@ -54,9 +54,10 @@ class Access:
         return None
 
     def methods(self, path: str) -> list[str]:
-        """The methods that the table has for an address."""
-        found = {method for method, fixed in self._fixed if fixed == path}
-        found |= {method for method, pattern, _, _ in self._patterns if pattern.fullmatch(path)}
+        """The methods that the table has for an address; one without parameters hides those that would fit too."""
+        found = {method for method, fixed in self._fixed if fixed == path} or {
+            method for method, pattern, _, _ in self._patterns if pattern.fullmatch(path)
+        }
         if "GET" in found and not path.endswith(STREAMING):
             found.add("HEAD")
         return sorted(found)

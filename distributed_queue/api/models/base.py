@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.task import MAX_EPOCH_SECONDS
 
 EXAMPLE_ID = "0192f0c1-7a7e-7cc3-98c4-dc0c0c07398f"
 EXAMPLE_TIME = "2026-08-01T12:00:00.000Z"
@@ -15,11 +16,16 @@ EXAMPLE_COUNTS = {str(state): 0 for state in TaskStatus} | {"pending": 3, "compl
 
 
 def to_epoch(moment: float | datetime) -> float:
-    """Seconds since the epoch. A time without an offset is UTC."""
+    """Seconds since the epoch. A time without an offset is UTC; one before the epoch is over like the epoch itself."""
     if isinstance(moment, datetime):
         moment = moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment
-        return moment.timestamp()
+        return min(max(0.0, moment.timestamp()), MAX_EPOCH_SECONDS)
     return moment
+
+
+def to_whole(number: Any) -> Any:
+    """1.0 as 1: JSON has one kind of numbers, and many programs write whole ones with a point."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def example(value: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +33,12 @@ def example(value: dict[str, Any]) -> dict[str, Any]:
     return {"examples": [value]}
 
 
-Moment = Annotated[float | datetime, AfterValidator(to_epoch)]
+Whole = Annotated[int, BeforeValidator(to_whole)]
+WholeOrNone = Annotated[int | None, BeforeValidator(to_whole)]
+Moment = Annotated[
+    Annotated[float, Field(ge=0, le=MAX_EPOCH_SECONDS)] | datetime,
+    AfterValidator(to_epoch),
+]
 QueueNameText = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
 TaskIdText = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,200}$")]
 

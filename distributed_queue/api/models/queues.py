@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from distributed_queue.api.models.base import EXAMPLE_COUNTS, In, Out, example
+from distributed_queue.api.models.base import EXAMPLE_COUNTS, In, Out, Whole, WholeOrNone, example
+from distributed_queue.core.records import MAX_COUNT, MIN_RATE
 
 _QUEUE_EXAMPLE = {
     "name": "default",
@@ -103,15 +104,21 @@ class SettingsIn(In):
 
     model_config = ConfigDict(json_schema_extra=example({"max_size": 10_000, "rate_limit": None}))
 
-    max_size: int | None = Field(None, ge=0, description="Tasks that may wait.")
-    rate_limit: float | None = Field(None, gt=0, le=1e6, description="Tasks started per second.")
-    rate_burst: int | None = Field(None, ge=1, description="Tasks that may start at once after a pause.")
-    concurrency: int | None = Field(None, ge=0, description="Tasks that may run at the same time, over all workers.")
-    max_crashes: int = Field(3, ge=1, description="Vanished workers after which a task is a dead letter.")
+    max_size: WholeOrNone = Field(None, ge=0, le=MAX_COUNT, description="Tasks that may wait.")
+    rate_limit: float | None = Field(None, ge=MIN_RATE, le=1e6, description="Tasks started per second.")
+    rate_burst: WholeOrNone = Field(
+        None, ge=1, le=10_000_000, description="Tasks that may start at once after a pause."
+    )
+    concurrency: WholeOrNone = Field(
+        None, ge=0, le=MAX_COUNT, description="Tasks that may run at the same time, over all workers."
+    )
+    max_crashes: Whole = Field(
+        3, ge=1, le=MAX_COUNT, description="Vanished workers after which a task is a dead letter."
+    )
     retention_seconds: float = Field(3600.0, ge=0, le=1e9, description="How long finished tasks stay.")
-    retention_count: int = Field(100_000, ge=0, description="How many of them stay at most.")
+    retention_count: Whole = Field(100_000, ge=0, le=MAX_COUNT, description="How many of them stay at most.")
     journal: bool = Field(True, description="Whether changes are written down, for event streams and waiting clients.")
-    journal_max_bytes: int = Field(64 << 20, ge=1, description="About how much of the journal is kept.")
+    journal_max_bytes: Whole = Field(64 << 20, ge=1, le=MAX_COUNT, description="About how much of the journal is kept.")
     journal_max_age: float = Field(604_800.0, ge=1, le=1e9, description="Seconds for which it is kept.")
 
 

@@ -15,6 +15,7 @@ from distributed_queue.api.models.base import (
     Out,
     QueueNameText,
     TaskIdText,
+    Whole,
     example,
 )
 from distributed_queue.core.ids import new_task_id
@@ -55,14 +56,20 @@ _TASK_EXAMPLE = {
 class RetryIn(In):
     """The delays between a task's attempts, in seconds."""
 
-    model_config = ConfigDict(json_schema_extra=example({"backoff": "exponential", "base": 2, "cap": 600}))
+    model_config = ConfigDict(
+        json_schema_extra={
+            **example({"backoff": "exponential", "base": 2, "cap": 600}),
+            "if": {"required": ["backoff"], "properties": {"backoff": {"const": "list"}}},
+            "then": {"required": ["delays"], "properties": {"delays": {"minItems": 1}}},
+        }
+    )
 
     backoff: Annotated[Backoff, Field(strict=False)] = Backoff.EXPONENTIAL
     base: float = Field(2.0, ge=0, le=MAX_DELAY_SECONDS, description="The first delay.")
     factor: float = Field(2.0, ge=1, le=1000, description="What an exponential delay is multiplied with each time.")
     cap: float = Field(600.0, ge=0, le=MAX_DELAY_SECONDS, description="No delay is longer.")
     jitter: float = Field(0.5, ge=0, le=1, description="The share of a delay that is left to chance.")
-    delays: list[float] = Field(
+    delays: list[Annotated[float, Field(ge=0, le=MAX_DELAY_SECONDS)]] = Field(
         default_factory=list, max_length=1000, description="For `list`; the last one holds for all that follow."
     )
 
@@ -91,7 +98,7 @@ class TaskIn(In):
     )
 
     payload: Any = Field(description="Any JSON. `type` in it chooses the handler, `data` in it is what that is given.")
-    priority: int = Field(
+    priority: Whole = Field(
         DEFAULT_PRIORITY, ge=MIN_PRIORITY, le=MAX_PRIORITY, description="Lower runs first; equal ones in order."
     )
     queue: QueueNameText = "default"
@@ -104,11 +111,14 @@ class TaskIn(In):
         le=10 * MAX_DELAY_SECONDS,
         description="Not before this many seconds from now, by the storage's clock.",
     )
-    max_retries: int = Field(
+    max_retries: Whole = Field(
         DEFAULT_MAX_RETRIES, ge=0, le=MAX_RETRIES_LIMIT, description="Tries after the first before it is a dead letter."
     )
     timeout: float | None = Field(
-        None, gt=0, le=MAX_DELAY_SECONDS, description="Seconds that an attempt may take before its handler is stopped."
+        None,
+        ge=0.001,
+        le=MAX_DELAY_SECONDS,
+        description="Seconds that an attempt may take before its handler is stopped.",
     )
     expires_at: Moment | None = Field(None, description="Not started by then, it ends as `expired`.")
     task_id: TaskIdText | None = Field(
@@ -204,7 +214,21 @@ class BatchOut(Out):
 class SelectionIn(In):
     """Which dead letters: some by id, or all."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"ids": [EXAMPLE_ID]}, {"all": True, "queue": "mail"}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"ids": [EXAMPLE_ID]}, {"all": True, "queue": "mail"}],
+            "oneOf": [
+                {
+                    "required": ["ids"],
+                    "properties": {"ids": {"type": "array"}, "all": {"const": False}},
+                },
+                {
+                    "required": ["all"],
+                    "properties": {"ids": {"type": "null"}, "all": {"const": True}},
+                },
+            ],
+        }
+    )
 
     ids: list[TaskIdText] | None = Field(None, min_length=1, max_length=MAX_IDS)
     all: bool = False

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from distributed_queue.api.models.base import EXAMPLE_ID, EXAMPLE_TIME, In, Out, QueueNameText, example
+from distributed_queue.api.models.base import EXAMPLE_ID, EXAMPLE_TIME, In, Out, QueueNameText, Whole, example
 
 _WORKER_EXAMPLE = {
     "name": "w3",
@@ -35,9 +35,13 @@ class WorkerIn(In):
     model_config = ConfigDict(json_schema_extra=example({"name": "w3", "max_workers": 5, "poll_interval": 0.1}))
 
     name: str = Field(pattern=r"^[A-Za-z0-9._:@-]{1,100}$")
-    max_workers: int = Field(10, ge=1, le=10_000, description="Handlers that run at the same time.")
-    poll_interval: float = Field(0.1, ge=0.001, description="Seconds before a storage that is away is asked again.")
-    shutdown_timeout: float = Field(30.0, ge=0, description="Seconds that handlers get to finish when it stops.")
+    max_workers: Whole = Field(10, ge=1, le=10_000, description="Handlers that run at the same time.")
+    poll_interval: float = Field(
+        0.1, ge=0.001, le=1e6, description="Seconds before a storage that is away is asked again."
+    )
+    shutdown_timeout: float = Field(
+        30.0, ge=0, le=1e6, description="Seconds that handlers get to finish when it stops."
+    )
     queues: list[QueueNameText] | None = Field(None, min_length=1, description="In order of preference; null is all.")
 
 
@@ -79,7 +83,7 @@ class ScaleIn(In):
 
     model_config = ConfigDict(json_schema_extra=example({"max_workers": 20}))
 
-    max_workers: int = Field(ge=1, le=10_000)
+    max_workers: Whole = Field(ge=1, le=10_000)
 
 
 class SteeredOut(Out):

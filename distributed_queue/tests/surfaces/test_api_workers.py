@@ -94,8 +94,8 @@ def test_a_worker_that_makes_no_sense_is_refused(api: Api, body: Any) -> None:
     assert list(by_name(api)) == ["w1"]
 
 
-def test_a_value_that_only_the_worker_itself_refuses(api: Api) -> None:
-    api.problem(api.client.post("/workers", json={"name": "w", "poll_interval": 1e9}), 422, "configuration")
+def test_a_worker_that_would_wait_for_ages_is_refused(api: Api) -> None:
+    api.problem(api.client.post("/workers", json={"name": "w", "poll_interval": 1e9}), 422, "invalid-request")
 
 
 def test_a_worker_of_some_queues_leaves_the_others_alone(api: Api) -> None:

@@ -1,0 +1,38 @@
+"""What schemathesis is told of this API beyond its OpenAPI document. Loaded by schemathesis, as ``api.py`` says."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import schemathesis
+
+if TYPE_CHECKING:
+    from schemathesis import Case, HookContext, Response
+
+BEYOND_A_SCHEMA = {
+    "idempotency-mismatch": "it depends on what was submitted before",
+    "invalid-cursor": "only the storage knows which cursors are its own",
+}
+"""Problems that requests may get which fit the document, and why it cannot say so."""
+UNAUTHORIZED = HTTPStatus.UNAUTHORIZED
+_CHOICE = "delete_dead_letters"
+"""Takes its choice in the body or in the query, and that it has to be one of both is nothing that a schema can say."""
+
+
+@schemathesis.hook
+def filter_failure(context: HookContext, failure: Any, case: Case[Any], response: Response) -> bool:
+    """Whether a failed check tells of a fault: a refusal that the document cannot foresee does not."""
+    if response.status_code == UNAUTHORIZED and type(failure).__name__ == "UnsupportedMethodResponse":
+        return False  # Who has no key is not told which methods there are.
+    if type(failure).__name__ != "RejectedPositiveData":
+        return True
+    try:
+        problem = json.loads(response.content)
+    except ValueError:
+        return True
+    if problem.get("code") in BEYOND_A_SCHEMA:
+        return False
+    operation = case.operation.definition.raw.get("operationId")
+    return not (operation == _CHOICE and problem.get("code") == "invalid-request" and "errors" not in problem)
