@@ -47,6 +47,7 @@ class Dashboard:
         self.gate: Gate = gate or OpenGate()
         self.settings = settings
         self.label = label
+        self.queue = queue
         self.desk = Desk(queue, pool)
         self.sampler = Sampler(queue, self.now)
         self.sessions = Sessions()

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.task import from_stored
+from distributed_queue.dashboard.fingerprints import fingerprint, group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from distributed_queue.core.hybrid_queue import HybridQueue
     from distributed_queue.core.storage import Change, Command, JournalEntry, StoredTask
     from distributed_queue.core.task import Task
     from distributed_queue.core.worker import Worker, WorkerPool
+    from distributed_queue.dashboard.fingerprints import Group
 
 T = TypeVar("T")
 
@@ -25,10 +29,12 @@ PATIENCE_SECONDS = 5.0
 """How long a page waits for the storage."""
 TAIL_ENTRIES = 100
 TAIL_QUEUES = 50
-_TAIL_SECONDS = 1.5
-"""How old a tail may be that several pages share."""
+DEAD_LIMIT = 2000
+"""How many of the latest dead letters are sorted into groups."""
+_SHARED_SECONDS = 1.5
+"""How old an answer may be that several pages share."""
 _HISTORY_ENTRIES = 500
-_SCAN_LIMIT = 1000
+_PAGE = 1000
 
 
 class TaskKey(NamedTuple):
@@ -62,6 +68,16 @@ class Detail(NamedTuple):
     """What the last entries of the journal have of it, oldest first."""
 
 
+class Graveyard(NamedTuple):
+    """The latest dead letters, by fingerprint."""
+
+    groups: list[Group]
+    seen: int
+    """How many letters were looked at."""
+    more: bool
+    """Whether there are others, which are older."""
+
+
 class Desk:
     """The queue and the pool, as pages use them."""
 
@@ -70,17 +86,31 @@ class Desk:
         self.pool = pool
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="dq-dashboard-page")
         self._tails: dict[str, tuple[float, list[Happened]]] = {}
+        self._lock = threading.Lock()
+        self._graveyard = Graveyard([], 0, more=False)
+        self._graveyard_at = float("-inf")
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Call something that blocks. Raises ``asyncio.TimeoutError`` where it takes too long for a page."""
         future = asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
         return await asyncio.wait_for(asyncio.shield(future), PATIENCE_SECONDS)
 
+    async def run_long(self, function: Callable[..., T], *args: Any) -> T | None:
+        """The same for what may take long: None where it goes on after the page's patience."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, function, *args)
+        done, _ = await asyncio.wait([future], timeout=PATIENCE_SECONDS)
+        return future.result() if done else None
+
     def close(self) -> None:
         """Take nothing more."""
         self._threads.shutdown(wait=False)
 
     # Tasks
+
+    def find_id(self, task_id: str, queue: str | None) -> Task | None:
+        """The task with an id."""
+        stored = self.queue.storage.get([task_id], queue)[0]
+        return None if stored is None else from_stored(stored)
 
     def detail(self, task_id: str, queue: str | None) -> Detail | None:
         """A task, and what the journal still has of it."""
@@ -105,8 +135,12 @@ class Desk:
         return sum(self._cancel(key) for key in keys)
 
     def _cancel(self, key: TaskKey) -> bool:
-        stored = self.queue.storage.get([key.id], key.queue)[0]
-        return stored is not None and not stored.status.finished and self.queue.cancel(key.id)
+        first = self.queue.storage.get([key.id])[0]
+        if first is not None and first.queue == key.queue:
+            return self.queue.cancel(key.id)
+        # Another queue has the same id; the worker learns of it when it extends the lease.
+        after = self.queue.storage.cancel(key.queue, [key.id])[0]
+        return after is not None and (after.cancel_requested or after.status is TaskStatus.CANCELLED)
 
     @staticmethod
     def _each(keys: Iterable[TaskKey], verb: Callable[[str, Sequence[str]], list[bool]]) -> int:
@@ -115,14 +149,58 @@ class Desk:
             grouped[key.queue].append(key.id)
         return sum(sum(verb(queue, ids)) for queue, ids in grouped.items())
 
+    # Dead letters
+
+    def dead_groups(self) -> Graveyard:
+        """The latest dead letters by what killed them; as they were at most a moment ago."""
+        with self._lock:
+            if time.monotonic() - self._graveyard_at >= _SHARED_SECONDS:
+                tasks: list[Task] = []
+                cursor = None
+                while len(tasks) < DEAD_LIMIT:
+                    page = self.queue.get_dead_letters(_PAGE, cursor)
+                    tasks += page
+                    cursor = page.cursor
+                    if cursor is None:
+                        break
+                self._graveyard = Graveyard(group(tasks), len(tasks), cursor is not None)
+                self._graveyard_at = time.monotonic()
+            return self._graveyard
+
+    def forget_dead_groups(self) -> None:
+        """Look again at once."""
+        self._graveyard_at = float("-inf")
+
+    def dead_of(self, identifier: str, limit: int) -> list[Task]:
+        """Dead letters with a fingerprint, the latest first, of those that the groups are made of."""
+        return list(islice(self._with_fingerprint(identifier, DEAD_LIMIT), limit))
+
+    def change_group(self, identifier: str, verb: str) -> int:
+        """Requeue or delete every dead letter with a fingerprint; how many."""
+        done, batch = 0, []
+        act = self.requeue if verb == "requeue" else self.delete
+        for task in self._with_fingerprint(identifier, None):
+            batch.append(TaskKey(task.queue, task.task_id))
+            if len(batch) >= _PAGE:
+                done += act(batch)
+                batch = []
+        return done + act(batch)
+
+    def _with_fingerprint(self, identifier: str, limit: int | None) -> Iterator[Task]:
+        seen, cursor = 0, None
+        while True:
+            page = self.queue.get_dead_letters(_PAGE, cursor)
+            yield from (task for task in page if fingerprint(task).id == identifier)
+            seen, cursor = seen + len(page), page.cursor
+            if cursor is None or (limit is not None and seen >= limit):
+                return
+
     # Workers
 
     def running_on(self, worker_id: str) -> list[Task]:
         """The tasks that a worker holds, of the first thousand that run."""
         return [
-            task
-            for task in self.queue.find(status=TaskStatus.PROCESSING, limit=_SCAN_LIMIT)
-            if task.worker_id == worker_id
+            task for task in self.queue.find(status=TaskStatus.PROCESSING, limit=_PAGE) if task.worker_id == worker_id
         ]
 
     def steer(self, worker_id: str, command: Command) -> None:
@@ -150,7 +228,7 @@ class Desk:
         found: list[Happened] = []
         for queue in queues[:TAIL_QUEUES]:
             at, changes = self._tails.get(queue, (float("-inf"), []))
-            if time.monotonic() - at >= _TAIL_SECONDS:
+            if time.monotonic() - at >= _SHARED_SECONDS:
                 tail = self.queue.storage.journal_tail(queue)
                 entries = self.queue.storage.journal(queue, max(0, tail - TAIL_ENTRIES), TAIL_ENTRIES)
                 changes = _spread(queue, entries)[-TAIL_ENTRIES:]

@@ -21,6 +21,8 @@ class Permission(str, Enum):
     ADMIN = "admin"
     """Everything else: queues, workers, dead letters, deleting."""
 
+    __str__ = str.__str__
+
 
 _ROLES: dict[Permission, frozenset[str]] = {
     Permission.READ: frozenset({"read", "submit", "work", "admin"}),

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route
 
 from distributed_queue.dashboard import live
-from distributed_queue.dashboard.pages import overview, sign_in
+from distributed_queue.dashboard.pages import (
+    charts,
+    dead,
+    journal,
+    overview,
+    queues,
+    settings,
+    sign_in,
+    submit,
+    task,
+    tasks,
+    workers,
+)
 
 if TYPE_CHECKING:
     from distributed_queue.dashboard.assets import Assets
@@ -15,11 +27,28 @@ if TYPE_CHECKING:
 STATIC = "/static/{name}"
 _PAGES: dict[str, Any] = {
     "/": overview.show,
+    "/tasks": tasks.show,
+    "/tasks/{task_id}": task.show,
+    "/submit": submit.show,
+    "/queues": queues.show_all,
+    "/queues/{name}": queues.show,
+    "/workers": workers.show_all,
+    "/worker": workers.show,
+    "/dead": dead.show_all,
+    "/dead/{fingerprint}": dead.show,
+    "/charts": charts.show,
+    "/journal": journal.show,
+    "/settings": settings.show,
     "/sign-in": sign_in.show,
     "/live/events": live.stream_samples,
     "/live/points": live.give_points,
 }
 _ACTIONS: dict[str, Any] = {
+    "/tasks": tasks.change,
+    "/submit": submit.submit,
+    "/queues/{name}": queues.change,
+    "/worker": workers.steer,
+    "/dead/{fingerprint}": dead.change,
     "/sign-in": sign_in.sign_in,
     "/sign-out": sign_in.sign_out,
 }

@@ -95,6 +95,11 @@ def need(request: Request, permission: Permission) -> None:
         raise Denied(permission)
 
 
+def note(request: Request, **facts: Any) -> None:
+    """Tell the log of changes what the request is about."""
+    dashboard_of(request).gate.record(request, viewer_of(request), facts)
+
+
 def make_templates(assets: Assets) -> Environment:
     """The templates. Everything that comes into one is escaped; none of them marks anything as safe."""
     environment = Environment(
@@ -124,6 +129,7 @@ def render(request: Request, template: str, title: str, status: int = 200, **con
         title=title,
         root=root,
         here=request.url.path + query,
+        back=request.url.path[len(root) :] + query,
         section=request.url.path[len(root) :].strip("/").partition("/")[0],
         theme=theme if theme in _THEMES else "system",
         zone="local" if request.cookies.get("dq_zone") == "local" else "utc",
@@ -164,7 +170,9 @@ def go(request: Request, path: str, text: str = "", kind: str = "done") -> Respo
     """Lead on to a page of the dashboard, which says ``text``."""
     if not path.startswith("/") or path.startswith(("//", "/\\")):
         path = "/"
+    page, _, query = path.partition("?")
+    fields = [field for field in query.split("&") if field and not field.startswith("notice=")]
     if text:
-        mark = "&" if "?" in path else "?"
-        path += f"{mark}notice={dashboard_of(request).notices.keep(text, kind)}"
-    return RedirectResponse(request.scope.get("root_path", "") + path, 303)
+        fields.append(f"notice={dashboard_of(request).notices.keep(text, kind)}")
+    query = "?" + "&".join(fields) if fields else ""
+    return RedirectResponse(request.scope.get("root_path", "") + page + query, 303)
