@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from distributed_queue.core.clock import ManualClock
 from distributed_queue.core.registry import open_storage
 from distributed_queue.testing.proof.bugs import BUGS
+from distributed_queue.testing.proof.sample import Sample
 from distributed_queue.testing.proof.simulation import Simulation
 from distributed_queue.testing.proof.tables import bugs_table, checks_table
 from distributed_queue.testing.servers import RedisServer
@@ -35,7 +36,12 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=600, help="actions in each run")
     parser.add_argument("--checks", action="store_true", help="print what is checked, as a table, and end")
     parser.add_argument("--bugs", action="store_true", help="print the seeded bugs, as a table, and end")
+    parser.add_argument("--write-history", type=Path, metavar="FILE", help="write a long one to measure with, and end")
+    parser.add_argument("--tasks", type=int, default=1_000_000, help="how many it has")
     arguments = parser.parse_args()
+    if arguments.write_history:
+        Sample(arguments.write_history).write(arguments.tasks)
+        return 0
     if arguments.checks or arguments.bugs:
         print(checks_table() if arguments.checks else bugs_table(BUGS), end="")  # noqa: T201
         return 0

@@ -156,8 +156,7 @@ class QueueChecks:
         if results and any(read not in results for read in said.reads):
             self._found(Check.WRONG_RESULT, task_id, "a client was shown a result that the attempt did not report")
         attempt = said.attempt(model.attempt)
-        started = any(each.starts for each in said.attempts)
-        if not attempt.starts and (started or not attempt.reports):
+        if not attempt.starts and (self._facts.effects or not attempt.reports):
             self._found(Check.RUN_WITHOUT_LEASE, task_id, f"is completed by attempt {model.attempt}, which never ran")
 
     def _results(self, said: TaskFacts, number: int) -> set[str | None]:

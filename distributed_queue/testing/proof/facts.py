@@ -11,6 +11,7 @@ from distributed_queue.testing.proof.faults import Faults
 from distributed_queue.testing.proof.records import (
     BadRecord,
     Claimed,
+    Control,
     Effect,
     Extended,
     Fault,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from distributed_queue.testing.proof.model import ModelTask
 
-SAID: tuple[type[Record], ...] = (Settings, Submit, Claimed, Settle, Extended, Effect, Read, Fault)
+SAID: tuple[type[Record], ...] = (Settings, Submit, Claimed, Settle, Extended, Effect, Control, Read, Fault)
 """The records that are gathered here."""
 _LONG = 64
 PLACES = 1 << 20
@@ -123,8 +124,12 @@ class Facts:
         self.settings: dict[str, Settings] = {}
         self.faults = Faults()
         self.operations = 0
+        self.controls: set[tuple[str, str, str]] = set()
+        """What operators asked for: queue, verb and task."""
         self.settles = False
         """Whether workers recorded what they reported."""
+        self.effects = False
+        """Whether handlers recorded what they did."""
         self._batches = 0
         self._takers: dict[type[Record], Callable[[Any], None]] = {
             Submit: self._submit,
@@ -132,6 +137,7 @@ class Facts:
             Claimed: self._claimed,
             Extended: self._extended,
             Effect: self._effect,
+            Control: self._control,
             Read: self._read,
             Settings: self._set_up,
             Fault: self.faults.add,
@@ -241,9 +247,14 @@ class Facts:
         attempt = self.task(record.queue, record.id).attempt(record.attempt)
         attempt.ran_until = max(attempt.ran_until, record.at)
         if record.step == "start":
+            self.effects = True
             attempt.starts += 1
             attempt.started_at = record.at
             attempt.process = intern(record.process)
+
+    def _control(self, record: Control) -> None:
+        self.controls.add((record.queue, record.verb, ""))
+        self.controls.update((record.queue, record.verb, task_id) for task_id in record.ids)
 
     def _read(self, record: Read) -> None:
         self.task(record.queue, record.id).reads += (fingerprint(record.result),)

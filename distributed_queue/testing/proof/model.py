@@ -29,6 +29,8 @@ BEFORE: dict[str, frozenset[str]] = {
 """
 QUEUE_EVENTS = frozenset({"cleared", "paused", "resumed", "configured"})
 ENDS_LEASE = frozenset({"completed", "retrying", "released", "snoozed", "dead", "cancelled"})
+ASKED_FOR = {"requeued": "requeue", "deleted": "delete", "cancel_requested": "cancel", "cancelled": "cancel"}
+"""Event to the verb without which it does not happen; what runs may be cancelled by its worker too."""
 GOES_ON = frozenset({"retrying", "released", "snoozed"})
 """Ends of an attempt after which the task will run again; where cancellation was asked for it is cancelled instead."""
 WAITING = frozenset({"pending", "scheduled", "retrying", "blocked", "arrived"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -18,11 +18,13 @@ from distributed_queue.core.storage import (
     NewTask,
     Settlement,
     Storage,
+    StoredTask,
     TaskFilter,
 )
 from distributed_queue.errors import DistributedQueueError
 from distributed_queue.testing.proof.records import (
     Claimed,
+    Control,
     Drained,
     Extended,
     Final,
@@ -41,11 +43,20 @@ _PAGE = 1000
 
 
 class RecordingStorage:
-    """Passes every verb on to a storage, and records enqueue, exchange and extend. Stands in for a ``Storage``."""
+    """Passes every verb on to a storage, and records those that submit, work and control. Stands in for a ``Storage``.
+
+    ``now`` is the clock of the process, ``work`` tells what a task is for (``SubmittedTask.work``).
+    """
 
     def __init__(
-        self, storage: Storage, history: History, process: str, now: Callable[[], float] | None = None
+        self,
+        storage: Storage,
+        history: History,
+        process: str,
+        now: Callable[[], float] | None = None,
+        work: Callable[[NewTask], str | None] = lambda _: None,
     ) -> None:
+        self._work = work
         self._storage = storage
         self._now = now or SystemClock().now
         self._history = history
@@ -68,7 +79,7 @@ class RecordingStorage:
                     call=calls[queue],
                     phase="call",
                     queue=queue,
-                    tasks=[_submitted(tasks[index]) for index in indexes],
+                    tasks=[_submitted(tasks[index], self._work) for index in indexes],
                 )
                 for queue, indexes in parts.items()
             )
@@ -159,6 +170,29 @@ class RecordingStorage:
             )
         return states
 
+    def cancel(self, queue: str, ids: Sequence[str]) -> list[StoredTask | None]:
+        """See ``Storage.cancel``."""
+        self._control("cancel", queue, ids)
+        return self._storage.cancel(queue, ids)
+
+    def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
+        """See ``Storage.requeue``."""
+        self._control("requeue", queue, ids)
+        return self._storage.requeue(queue, ids)
+
+    def delete(self, queue: str, ids: Sequence[str]) -> list[bool]:
+        """See ``Storage.delete``."""
+        self._control("delete", queue, ids)
+        return self._storage.delete(queue, ids)
+
+    def clear(self, queue: str) -> int:
+        """See ``Storage.clear``."""
+        self._control("clear", queue, ())
+        return self._storage.clear(queue)
+
+    def _control(self, verb: Literal["cancel", "requeue", "delete", "clear"], queue: str, ids: Sequence[str]) -> None:
+        self._history.write(Control(process=self._process, queue=queue, verb=verb, ids=list(ids)))
+
     def dump(self, queue: str, *, drained: bool) -> None:
         """Record a queue's journal and final state."""
         position = 0
@@ -231,8 +265,8 @@ class RecordingStorage:
         ]
 
 
-def _submitted(task: NewTask) -> SubmittedTask:
-    return SubmittedTask(task.id, task.priority, task.execute_after, task.delay, task.expires_at)
+def _submitted(task: NewTask, work: Callable[[NewTask], str | None]) -> SubmittedTask:
+    return SubmittedTask(task.id, task.priority, task.execute_after, task.delay, task.expires_at, work(task))
 
 
 def _settled(settlement: Settlement) -> SettledTask:

@@ -35,6 +35,8 @@ class Settings(_Record, frozen=True, kw_only=True, tag="settings"):
     max_crashes: int = 3
     strict_order: bool = True
     """Whether tasks have to be claimed exactly by (priority, arrival); not so in a partitioned queue."""
+    controls_recorded: bool = False
+    """Whether all that operators ask for is recorded: then nothing else may be cancelled, requeued or deleted."""
 
 
 class SubmittedTask(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -119,6 +121,15 @@ class Effect(_Record, frozen=True, kw_only=True, tag="effect"):
     at: float
 
 
+class Control(_Record, frozen=True, kw_only=True, tag="control"):
+    """What an operator asked for; it may have been done or not."""
+
+    process: str
+    queue: str
+    verb: Literal["cancel", "requeue", "delete", "clear"]
+    ids: list[str] = []
+
+
 class Read(_Record, frozen=True, kw_only=True, tag="read"):
     """A result that a client was shown."""
 
@@ -170,7 +181,7 @@ class Drained(_Record, frozen=True, kw_only=True, tag="drained"):
 
 
 Record = Union[  # noqa: UP007 - msgspec reads it at run time on Python 3.10 too
-    Settings, Submit, Claimed, Settle, Extended, Effect, Read, Fault, Journalled, Final, Drained
+    Settings, Submit, Claimed, Settle, Extended, Effect, Control, Read, Fault, Journalled, Final, Drained
 ]
 
 _encode = msgspec.json.Encoder().encode

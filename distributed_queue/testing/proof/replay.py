@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from distributed_queue.testing.proof.facts import PLACES, TaskFacts
 from distributed_queue.testing.proof.line import Line, Rate
 from distributed_queue.testing.proof.model import (
+    ASKED_FOR,
     BEFORE,
     ENDS_LEASE,
     GOES_ON,
@@ -46,6 +47,7 @@ class QueueReplay:
         self.lease_expiries = 0
         self._tasks = facts.of(queue)
         self._faults = facts.faults
+        self._controls = facts.controls
         self._settings = facts.settings.get(queue) or Settings(queue=queue)
         self._violations = violations
         self._position = 0
@@ -133,6 +135,7 @@ class QueueReplay:
                 if facts.model is not None:
                     facts.model.status = GONE
             self._open = self._depth = 0
+            self._check_asked(event, "clear", "")
 
     # What changes
 
@@ -160,6 +163,10 @@ class QueueReplay:
             if event in ENDS_LEASE:
                 crashed = status == "lost" and event == "dead"
                 self._end_attempt(facts.attempt(number), "crashed" if crashed else event, at)
+        if event in GOES_ON and task.cancel_requested:
+            self._found(Check.JOURNAL_MOVE, task_id, f"{event} although its cancellation was asked for")
+        if event in ASKED_FOR and not (event == "cancelled" and status in {"processing", "lost"}):
+            self._check_asked(event, ASKED_FOR[event], task_id)
         self._move(event, task_id, facts, task, detail, at)
 
     def _end_attempt(self, attempt: Attempt, event: str, at: float) -> None:
@@ -207,10 +214,8 @@ class QueueReplay:
             self._found(Check.RATE, task_id, "started although what the rate and the burst allow is used up")
 
     def _move(self, event: str, task_id: str, facts: TaskFacts, task: ModelTask, detail: str, at: float) -> None:
-        if event in GOES_ON and task.cancel_requested:
-            self._found(Check.JOURNAL_MOVE, task_id, f"{event} although its cancellation was asked for")
         if event in {"completed", "dead", "cancelled", "expired", "deleted"}:
-            self._end(event, task_id, task, detail)
+            self._end(event, task_id, facts, task, detail, at)
         elif event == "due":
             self._fell_due(task_id, task, at)
         elif event == "requeued":
@@ -233,6 +238,10 @@ class QueueReplay:
             # What it was changed to is not in the journal: its order and time cannot be judged any more.
             task.priority, task.not_before = UNKNOWN_PRIORITY, 0.0
 
+    def _check_asked(self, event: str, verb: str, task_id: str) -> None:
+        if self._settings.controls_recorded and (self.queue, verb, task_id) not in self._controls:
+            self._found(Check.UNASKED_OUTCOME, task_id, f"{event}, which nobody asked for")
+
     def _fell_due(self, task_id: str, task: ModelTask, at: float) -> None:
         if at < task.not_before - _MS / 2:
             self._found(Check.EARLY, task_id, f"became ready {task.not_before - at:.3f} s before its time")
@@ -243,11 +252,17 @@ class QueueReplay:
         self._leave(task, "pending")
         self._line.join(task_id, task)
 
-    def _end(self, event: str, task_id: str, task: ModelTask, detail: str) -> None:
+    def _end(self, event: str, task_id: str, facts: TaskFacts, task: ModelTask, detail: str, at: float) -> None:
         if event == "dead":
             crashed = task.status == "lost"
             if crashed != (detail == "crashed") or (crashed and task.crashes < self._settings.max_crashes):
                 self._found(Check.CRASH_LIMIT, task_id, f"dead as {detail!r} after {task.crashes} crashes")
+        if event == "expired" and at < task.expires_at - _MS and task.priority != UNKNOWN_PRIORITY:
+            self._found(Check.EXPIRED_RUN, task_id, f"expired {task.expires_at - at:.3f} s before its time")
+        if event == "cancelled" and task.status == "pending" and task.attempt:
+            attempt = facts.attempt(task.attempt)
+            if attempt.ended == "lease_expired":  # its worker is answered as if it had been told to cancel
+                attempt.ended = "cancelled"
         self._lost.pop(task_id, None)
         self._leave(task, intern(event))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import (
@@ -38,7 +38,6 @@ _LIMITED: dict[str, float] = {"concurrency": 6, "rate_limit": 20.0, "rate_burst"
 _OPEN: dict[str, float] = {"max_crashes": 3}
 QUEUES: dict[str, dict[str, float]] = {"limited": _LIMITED, "open": _OPEN}
 """One queue with every limit, and one without."""
-_BODY = b"\x91\xc0"
 _DRAIN_STEPS = 4000
 
 
@@ -55,9 +54,11 @@ class MemoryHistory:
 
 @dataclass
 class _Worker:
-    """A worker: what it holds, and until when it does not react."""
+    """A worker: what it is to start, what it runs, and until when it does not react."""
 
     name: str
+    waiting: list[tuple[ClaimedTask, float]] = field(default_factory=list)
+    """With the end of the lease, by the worker's own reckoning."""
     held: list[ClaimedTask] = field(default_factory=list)
     stalled_until: float = 0.0
 
@@ -72,6 +73,7 @@ class Simulation:
         self.history = MemoryHistory()
         self._lossy = LossyStorage(storage, self._chance, before=0.02, after=0.03)
         self._client = self._recording("client")
+        self._operator = RecordingStorage(storage, self.history, "operator", clock.now)
         self._workers = [_Worker(f"worker-{number}") for number in range(4)]
         self._storages = {worker.name: self._recording(worker.name) for worker in self._workers}
         self._unanswered: list[list[NewTask]] = []
@@ -83,12 +85,12 @@ class Simulation:
         for queue, settings in QUEUES.items():
             whole = {name: value if name == "rate_limit" else int(value) for name, value in settings.items()}
             self._storage.configure(queue, dict(whole))
-            self.history.write(Settings(queue=queue, **whole))  # type: ignore[arg-type]
+            self.history.write(Settings(queue=queue, controls_recorded=True, **whole))  # type: ignore[arg-type]
         actions = [
             (self._submit, 22),
-            (self._work, 40),
+            (self._work, 36),
             (self._advance, 18),
-            (self._extend, 6),
+            (self._extend, 10),
             (self._kill, 3),
             (self._stall, 3),
             (self._operate, 8),
@@ -110,7 +112,7 @@ class Simulation:
     def _submit(self) -> None:
         chance = self._chance
         if self._unanswered and chance.random() < 0.5:
-            batch = self._unanswered.pop()
+            batch = self._again(self._unanswered.pop())
         elif chance.random() < 0.1 and self._names:
             batch = [self._task(chance.choice(list(QUEUES)), f"t{chance.randrange(self._names)}")]
             if self._storage.get([batch[0].id], batch[0].queue)[0] is None:
@@ -128,6 +130,10 @@ class Simulation:
             self._unanswered.append(batch)
             raise
 
+    def _again(self, batch: list[NewTask]) -> list[NewTask]:
+        """What to submit where no answer came: the same."""
+        return batch
+
     def _task(self, queue: str, task_id: str) -> NewTask:
         chance, now = self._chance, self._clock.now()
         return NewTask(
@@ -135,7 +141,7 @@ class Simulation:
             queue=queue,
             type="x",
             priority=chance.choice([0, 5, 5, 5, 9]),
-            body=_BODY,
+            body=task_id.encode(),
             delay=chance.choice([None, None, None, 0.5, 3.0]),
             execute_after=chance.choice([None, None, None, round(now + 2.0, 3)]),
             expires_at=chance.choice([None] * 6 + [round(now + 5.0, 3)]),
@@ -146,26 +152,42 @@ class Simulation:
         worker = chance.choice(self._workers)
         if worker.stalled_until > self._clock.now():
             return
+        self._start_waiting(worker)
         done = [task for task in worker.held if chance.random() < 0.6]
+        self._end_runs(worker, done)
         settlements = [self._outcome(task) for task in done]
         queues = tuple(chance.sample(list(QUEUES), 2))
         request = ClaimRequest(queues, worker.name, chance.randrange(6), LEASE_SECONDS)
+        lease_end = self._clock.now() + LEASE_SECONDS
         answer = self._storages[worker.name].exchange(settlements, request if chance.random() < 0.9 else None)
         # Only now: a worker reports again what it got no answer to.
         worker.held = [task for task in worker.held if task not in done]
-        for task in answer.claim.tasks:
-            self._start(worker, task)
+        worker.waiting += [(task, lease_end) for task in answer.claim.tasks]
+        if chance.random() < 0.7:
+            self._start_waiting(worker)
+
+    def _start_waiting(self, worker: _Worker) -> None:
+        """Start what was claimed, except where so much time has passed that the lease may be over."""
+        waiting, worker.waiting = worker.waiting, []
+        for task, lease_end in waiting:
+            if self._still_leased(lease_end):
+                self._start(worker, task)
+
+    def _still_leased(self, lease_end: float) -> bool:
+        return self._clock.now() < lease_end
 
     def _start(self, worker: _Worker, task: ClaimedTask) -> None:
         worker.held.append(task)
+        self._effect(worker, task, "start")
+
+    def _end_runs(self, worker: _Worker, tasks: list[ClaimedTask]) -> None:
+        for task in tasks:
+            self._effect(worker, task, "end")
+
+    def _effect(self, worker: _Worker, task: ClaimedTask, step: Literal["start", "end"]) -> None:
         self.history.write(
             Effect(
-                process=worker.name,
-                queue=task.queue,
-                id=task.id,
-                attempt=task.attempt,
-                step="start",
-                at=self._clock.now(),
+                process=worker.name, queue=task.queue, id=task.id, attempt=task.attempt, step=step, at=self._clock.now()
             )
         )
 
@@ -180,15 +202,20 @@ class Simulation:
 
     def _extend(self) -> None:
         worker = self._chance.choice(self._workers)
-        if not worker.held:
+        if not worker.held or worker.stalled_until > self._clock.now():
             return
         leases = [Lease(task.queue, task.id, task.attempt) for task in worker.held]
         states = self._storages[worker.name].extend(leases, LEASE_SECONDS)
+        self._heed(worker, states)
+
+    def _heed(self, worker: _Worker, states: list[LeaseState]) -> None:
+        """Stop what is no longer ours."""
         worker.held = [task for task, state in zip(worker.held, states, strict=True) if state is not LeaseState.LOST]
 
     def _kill(self) -> None:
         worker = self._chance.choice(self._workers)
         worker.held.clear()
+        worker.waiting.clear()
         self._fault("kill", worker.name, 0.0)
 
     def _stall(self) -> None:
@@ -199,18 +226,22 @@ class Simulation:
         self._fault("stall", worker.name, seconds)
 
     def _operate(self) -> None:
-        chance, storage = self._chance, self._storage
+        chance, storage = self._chance, self._operator
         queue = chance.choice(list(QUEUES))
-        act = chance.randrange(6)
+        act = chance.randrange(7)
         some = f"t{chance.randrange(self._names + 1)}"
         if act == 0:
-            storage.cancel(queue, [some])
+            running = [task for worker in self._workers for task in worker.held]
+            task = chance.choice(running) if running else None
+            storage.cancel(task.queue if task else queue, [task.id if task else some])
         elif act == 1:
             dead = storage.find(TaskFilter(queue=queue, status=TaskStatus.DEAD), None, 5)
             storage.requeue(queue, [task.id for task in dead.tasks])
         elif act == 2:
             storage.pause(queue)
         elif act == 3:
+            storage.cancel(queue, [some])
+        elif act == 4:
             storage.update(queue, some, TaskUpdate(priority=chance.randrange(10)))
         else:
             storage.resume(queue)
@@ -221,7 +252,7 @@ class Simulation:
     def _fault(self, fault: str, target: str, seconds: float) -> None:
         self.faults += 1
         now = self._clock.now()
-        self.history.write(Fault(fault=fault, target=target, begin=now, end=now + seconds))
+        self.history.write(Fault(fault=fault, target=target, begin=now, end=now + seconds, between_steps=True))
 
     # The end
 
@@ -252,6 +283,7 @@ class Simulation:
     def _finish_stalled(self) -> None:
         """Workers that still hold tasks report them: those whose leases are over have to be refused."""
         for worker in self._workers:
+            self._start_waiting(worker)
             held, worker.held = worker.held, []
             if held:
                 self._storages[worker.name].settle([self._outcome(task) for task in held])
@@ -260,7 +292,9 @@ class Simulation:
         return sum(stats.depth + stats.counts[TaskStatus.PROCESSING] for stats in self._storage.stats(list(QUEUES)))
 
     def _recording(self, process: str) -> RecordingStorage:
-        return RecordingStorage(cast("Storage", self._lossy), self.history, process, self._clock.now)
+        return RecordingStorage(
+            cast("Storage", self._lossy), self.history, process, self._clock.now, lambda task: task.body.decode()
+        )
 
 
 def simulate(storage: Storage, clock: ManualClock, seed: int, steps: int = 600) -> Report:

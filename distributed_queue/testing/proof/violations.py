@@ -32,7 +32,7 @@ class Check(str, Enum):
     STALE_OUTCOME = "stale-outcome", "An outcome with an old fencing token was accepted."
     SECOND_OUTCOME = "second-outcome", "A task ended twice."
     UNKEPT_OUTCOME = "unkept-outcome", "A worker was told that its outcome counted, and it did not."
-    UNASKED_OUTCOME = "unasked-outcome", "An attempt ended in a way that no worker reported."
+    UNASKED_OUTCOME = "unasked-outcome", "An attempt or a task ended in a way that nobody reported or asked for."
     WRONG_RESULT = "wrong-result", "A result differs from what the accepted attempt reported."
     DUPLICATE_RUN = "duplicate-run", "The same attempt ran twice, or was leased to two workers."
     RUN_WITHOUT_LEASE = (
@@ -47,7 +47,7 @@ class Check(str, Enum):
     ORDER = "order", "A task was claimed before another one that was in front of it."
     STORED_TWICE = "stored-twice", "One id, or one piece of work, was stored twice."
     EARLY = "early", "A task ran before its time."
-    EXPIRED_RUN = "expired-run", "A task started after it had expired."
+    EXPIRED_RUN = "expired-run", "A task started after it had expired, or expired before its time."
     CONCURRENCY = "concurrency", "More leases were open than the limit."
     RATE = "rate", "More tasks were started than the rate allows."
     PAUSED = "paused", "A task was started while its queue was paused."

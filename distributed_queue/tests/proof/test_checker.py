@@ -11,6 +11,7 @@ from distributed_queue.core.registry import open_storage
 from distributed_queue.core.storage import ClaimRequest, NewTask, Outcome, Settlement
 from distributed_queue.testing.proof import HistoryWriter, RecordingStorage, check_files, check_records
 from distributed_queue.testing.proof.records import Drained, Settle, Submit
+from distributed_queue.testing.proof.sample import Sample
 from distributed_queue.testing.proof.violations import Check
 from distributed_queue.tests.proof.histories import PAIRS
 from distributed_queue.tests.proof.histories.story import Q, Story, done, start
@@ -142,3 +143,18 @@ def test_a_record_that_cannot_be_is_named(tmp_path: Path, record: Record, said: 
     HistoryWriter(path).write(*story.records, record)
     with pytest.raises(ValueError, match=rf"history\.jsonl:{len(story.records) + 1} cannot be.*{said}"):
         check_files([path])
+
+
+def test_a_long_history_passes_until_a_record_of_it_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    Sample(path).write(2000)
+    report = check_files([path])
+    assert report.ok, report.violations
+    assert (report.tasks, report.completed) == (2000, 2000)
+    assert report.attempts > report.tasks
+    lines = path.read_bytes().splitlines(keepends=True)
+    kinds = (b'"journal"', b'"final"', b'"claimed"')
+    for kind in kinds:
+        missing = next(index for index, line in enumerate(lines) if index > len(lines) // 2 and kind in line)
+        path.write_bytes(b"".join(lines[:missing] + lines[missing + 1 :]))
+        assert check_files([path]).ok == (kind == b'"claimed"')  # an answer that was lost: that may be

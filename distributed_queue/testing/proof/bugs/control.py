@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
-from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.lifecycle import Event, TaskStatus
 from distributed_queue.storage.memory import settling
 from distributed_queue.storage.memory.journal import MemoryJournal
 from distributed_queue.storage.memory.queue import MemoryQueue
@@ -99,3 +99,41 @@ def journals_a_step_twice() -> Any:
         return append
 
     return replaced(MemoryJournal, "append", make)
+
+
+@_bug(Check.UNASKED_OUTCOME)
+def deletes_tasks_that_wait_for_long() -> Any:
+    def make(original: Any) -> Any:
+        def sweep(self: MemoryQueue, now_ms: int) -> None:
+            original(self, now_ms)
+            for entry in list(self.tasks.values()):
+                if entry.status is TaskStatus.PENDING and now_ms - entry.created_ms > 8_000:
+                    self.record(Event.DELETED, entry)
+                    self.forget(entry)
+
+        return sweep
+
+    return replaced(MemoryQueue, "sweep", make)
+
+
+@_bug(Check.EXPIRED_RUN)
+def expires_by_a_clock_that_is_ahead() -> Any:
+    def make(original: Any) -> Any:
+        def until(self: MemoryQueue, heap: Any, now_ms: int) -> Any:
+            return original(self, heap, now_ms + 1000 if heap is self._expiring else now_ms)
+
+        return until
+
+    return replaced(MemoryQueue, "_until", make)
+
+
+@_bug(Check.ORDER)
+def promotes_the_latest_first() -> Any:
+    def make(original: Any) -> Any:
+        def until(self: MemoryQueue, heap: Any, now_ms: int) -> Any:
+            entries = original(self, heap, now_ms)
+            return reversed(list(entries)) if heap is self._due else entries
+
+        return until
+
+    return replaced(MemoryQueue, "_until", make)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
+from zlib import crc32
 
 from distributed_queue.errors import QueueFull
 from distributed_queue.storage.memory.queue import MemoryQueue
@@ -22,7 +23,7 @@ _bug = BUGS.bug
 def acknowledges_before_it_writes() -> Any:
     def make(original: Any) -> Any:
         def add(self: MemoryStorage, task: Any, now_ms: int) -> bool:
-            return True if hash(task.id) % 20 == 0 else original(self, task, now_ms)
+            return True if crc32(task.id.encode()) % 20 == 0 else original(self, task, now_ms)
 
         return add
 
@@ -80,3 +81,10 @@ def forgets_the_delay() -> Any:
         return postpone
 
     return replaced(MemoryQueue, "postpone", make)
+
+
+@_bug(Check.ORDER)
+def stores_a_batch_backwards() -> Any:
+    return replaced(
+        MemoryStorage, "enqueue", lambda original: lambda self, tasks: original(self, list(tasks)[::-1])[::-1]
+    )

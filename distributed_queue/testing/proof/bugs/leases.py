@@ -6,8 +6,10 @@ from typing import Any
 from unittest.mock import patch
 
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.storage import Lease, LeaseState
+from distributed_queue.storage.memory import settling
 from distributed_queue.storage.memory.queue import MemoryQueue
-from distributed_queue.testing.proof.bugs.planting import Seedbed, replaced
+from distributed_queue.testing.proof.bugs.planting import Seedbed, both, replaced
 from distributed_queue.testing.proof.violations import Check
 
 BUGS = Seedbed()
@@ -88,3 +90,54 @@ def buries_after_the_first_crash() -> Any:
         return ran_out
 
     return replaced(MemoryQueue, "_lease_ran_out", make)
+
+
+@_bug(Check.LEASE_OVERLAP)
+def says_held_for_a_lease_that_is_lost() -> Any:
+    return patch.object(settling, "extend", lambda _queue, _lease, _deadline: LeaseState.HELD)
+
+
+@_bug(Check.LEASE_OVERLAP)
+def extends_a_lease_by_an_old_token() -> Any:
+    def make(original: Any) -> Any:
+        def extend(queue: MemoryQueue, lease: Lease, deadline_ms: int) -> LeaseState:
+            entry = queue.tasks.get(lease.id)
+            current = lease if entry is None else Lease(lease.queue, lease.id, entry.attempt)
+            return LeaseState(original(queue, current, deadline_ms))
+
+        return extend
+
+    return replaced(settling, "extend", make)
+
+
+@_bug(Check.LEASE_OVERLAP)
+def says_held_and_extends_nothing() -> Any:
+    def make(original: Any) -> Any:
+        def extend(queue: MemoryQueue, lease: Lease, _deadline_ms: int) -> LeaseState:
+            with patch.object(MemoryQueue, "hold", lambda _self, _entry, _deadline: None):
+                return LeaseState(original(queue, lease, 0))
+
+        return extend
+
+    return replaced(settling, "extend", make)
+
+
+@_bug(Check.UNFINISHED)
+def leaks_the_slot_of_a_dead_worker() -> Any:
+    leaked = 0
+
+    def make(original: Any) -> Any:
+        def ran_out(self: MemoryQueue, entry: Any, now_ms: int) -> None:
+            nonlocal leaked
+            leaked += 1
+            original(self, entry, now_ms)
+
+        return ran_out
+
+    def room(leases: int, limit: int | None) -> int | None:
+        return None if limit is None else max(0, limit - leases - leaked)
+
+    return both(
+        replaced(MemoryQueue, "_lease_ran_out", make),
+        patch("distributed_queue.storage.memory.queue.concurrency_room", room),
+    )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import patch
 
+import msgspec
+
 from distributed_queue.core.lifecycle import Event, TaskStatus
-from distributed_queue.core.storage import Lease, LeaseState, Outcome
+from distributed_queue.core.storage import ClaimedTask, Lease, LeaseState, Outcome, Settlement
 from distributed_queue.storage.memory import settling
 from distributed_queue.storage.memory.queue import MemoryQueue
-from distributed_queue.testing.proof.bugs.planting import Seedbed, replaced
+from distributed_queue.testing.proof.bugs.planting import Seedbed, both, replaced
+from distributed_queue.testing.proof.simulation import Simulation
 from distributed_queue.testing.proof.violations import Check
 
 BUGS = Seedbed()
@@ -139,3 +142,47 @@ def ends_a_lease_that_was_extended() -> Any:
         return LeaseState.HELD if held else LeaseState.LOST
 
     return patch.object(settling, "extend", extend)
+
+
+@_bug(Check.UNASKED_OUTCOME)
+def buries_instead_of_retrying() -> Any:
+    def make(original: Any) -> Any:
+        def apply(queue: MemoryQueue, entry: Any, settlement: Any, now_ms: int) -> None:
+            if settlement.outcome is Outcome.RETRY:
+                settlement = msgspec.structs.replace(settlement, outcome=Outcome.BURY)
+            original(queue, entry, settlement, now_ms)
+
+        return apply
+
+    return replaced(settling, "_apply", make)
+
+
+@_bug(Check.UNKEPT_OUTCOME)
+def says_yes_to_another_outcome_of_an_attempt_that_ended() -> Any:
+    """And a worker that reports another one where it got no answer."""
+
+    def make(original: Any) -> Any:
+        def settle(queue: MemoryQueue, settlement: Any, now_ms: int) -> bool:
+            entry = queue.tasks.get(settlement.id)
+            same = entry is not None and entry.attempt == settlement.attempt
+            return bool(original(queue, settlement, now_ms)) or same
+
+        return settle
+
+    def outcome(self: Simulation, task: ClaimedTask) -> Settlement:
+        drawn = self._chance.choice([Outcome.COMPLETE, Outcome.RETRY, Outcome.BURY])
+        return Settlement(task.queue, task.id, task.attempt, drawn, delay=0.25)
+
+    return both(replaced(settling, "settle", make), patch.object(Simulation, "_outcome", outcome))
+
+
+@_bug(Check.JOURNAL_MOVE)
+def forgets_a_request_to_cancel() -> Any:
+    def make(original: Any) -> Any:
+        def apply(queue: MemoryQueue, entry: Any, settlement: Any, now_ms: int) -> None:
+            entry.cancel_requested = False
+            original(queue, entry, settlement, now_ms)
+
+        return apply
+
+    return replaced(settling, "_apply", make)

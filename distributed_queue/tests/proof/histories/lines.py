@@ -116,6 +116,18 @@ PAIRS = (
         lambda: Story().put(0, "a", expires_at=5.0).journal(5, ("expired", "a")),
     ),
     Pair(
+        "a task that expires before its time",
+        Check.EXPIRED_RUN,
+        lambda: Story().put(0, "a", expires_at=5.0).journal(4.9, ("expired", "a")),
+        lambda: Story().put(0, "a", expires_at=5.0).journal(5.0, ("expired", "a")),
+    ),
+    Pair(
+        "a task without an end that expires",
+        Check.EXPIRED_RUN,
+        lambda: Story().put(0, "a").journal(9, ("expired", "a")),
+        lambda: Story().put(0, "a", expires_at=9.0).journal(9, ("expired", "a")),
+    ),
+    Pair(
         "one lease too many",
         Check.CONCURRENCY,
         lambda: Story(concurrency=1).put(0, "a", "b").claim(1, "a").claim(2, "b"),

@@ -83,6 +83,12 @@ PAIRS = (
         ),
     ),
     Pair(
+        "a retry told yes by a worker whose lease was lost",
+        Check.UNKEPT_OUTCOME,
+        lambda: lost().report("a", outcome="retry"),
+        lambda: lost().journal(33, ("cancelled", "a", 1)).report("a", outcome="retry"),  # it would be cancelled, too
+    ),
+    Pair(
         "an outcome told yes of a task of which there is no trace",
         Check.UNKEPT_OUTCOME,
         lambda: Story().ask("a", phase="unknown").report("a"),
@@ -105,6 +111,30 @@ PAIRS = (
         Check.UNASKED_OUTCOME,
         lambda: done().put(3, "b").claim(4, "b").journal(5, ("completed", "b", 1)),
         lambda: done().put(3, "b").claim(4, "b").settle(5, "b", counted=None),
+    ),
+    Pair(
+        "a task that vanishes although nobody deleted it",
+        Check.UNASKED_OUTCOME,
+        lambda: Story(controls_recorded=True).put(0, "a").journal(1, ("deleted", "a")),
+        lambda: Story(controls_recorded=True).put(0, "a").control("delete", "a").journal(1, ("deleted", "a")),
+    ),
+    Pair(
+        "a queue that is cleared although nobody asked for it",
+        Check.UNASKED_OUTCOME,
+        lambda: Story(controls_recorded=True).put(0, "a").control("delete", "a").journal(1, ("cleared", "")),
+        lambda: Story(controls_recorded=True).put(0, "a").control("clear").journal(1, ("cleared", "")),
+    ),
+    Pair(
+        "a task that is cancelled although nobody asked for it",
+        Check.UNASKED_OUTCOME,
+        lambda: Story(controls_recorded=True).put(0, "a").control("cancel", "b").journal(1, ("cancelled", "a")),
+        lambda: Story(controls_recorded=True).put(0, "a").control("cancel", "a").journal(1, ("cancelled", "a")),
+    ),
+    Pair(
+        "a dead letter that runs again although nobody asked for it",
+        Check.UNASKED_OUTCOME,
+        lambda: start(controls_recorded=True).bury(2).journal(3, ("requeued", "a", 1)),
+        lambda: start(controls_recorded=False).bury(2).journal(3, ("requeued", "a", 1)),
     ),
     Pair(
         "a release where cancellation had been asked for",

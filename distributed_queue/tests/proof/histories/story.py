@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed_queue.testing.proof.records import (
     Claimed,
+    Control,
     Drained,
     Effect,
     Extended,
@@ -78,6 +79,10 @@ class Story:
     def read(self, task_id: str, result: str | None) -> Story:
         """A client was shown a result."""
         return self.add(Read(queue=Q, id=task_id, result=result))
+
+    def control(self, verb: str, *ids: str) -> Story:
+        """An operator asks for something."""
+        return self.add(Control(process="o", queue=Q, verb=verb, ids=list(ids)))  # type: ignore[arg-type]
 
     # Workers
 
