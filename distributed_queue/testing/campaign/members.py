@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import time
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
     from distributed_queue.testing.campaign.programs import Spec
 
-_END_SECONDS = 20.0
+_END_SECONDS = 30.0
 _PRELOADED = [
     "distributed_queue.testing.campaign.programs",
     "distributed_queue.storage.redis",
@@ -32,6 +31,8 @@ class Member(ABC):
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.generation = 0
+        self.dismissed = False
+        """Whether it was told to end, and nobody has taken its place since."""
 
     @property
     def slot(self) -> str:
@@ -52,8 +53,8 @@ class Member(ABC):
         """End it at once."""
 
     @abstractmethod
-    def terminate(self) -> float:
-        """Tell it to stop; how many seconds it took to end."""
+    def terminate(self) -> None:
+        """Tell it to stop, and wait until it has."""
 
     @abstractmethod
     def crashed(self) -> bool:
@@ -73,23 +74,23 @@ class ProcessMember(Member):
     def start(self) -> None:
         """Start a process."""
         self.generation += 1
+        self.dismissed = False
         spec = replace(self.spec, name=self.name)
         self._process = self._context.Process(target=self._program, args=(spec,), name=self.name, daemon=True)
         self._process.start()
 
     def kill(self) -> None:
         """SIGKILL."""
+        self.dismissed = True
         self._send(signal.SIGKILL)
         self._join()
 
-    def terminate(self) -> float:
-        """SIGTERM. One that does not end is killed, which takes for ever."""
-        began = time.monotonic()
+    def terminate(self) -> None:
+        """SIGTERM; and SIGKILL for one that does not end in time."""
+        self.dismissed = True
         self._send(signal.SIGTERM)
-        if self._join():
-            return time.monotonic() - began
-        self.kill()
-        return float("inf")
+        if not self._join():
+            self.kill()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -102,7 +103,7 @@ class ProcessMember(Member):
 
     def crashed(self) -> bool:
         """Whether the process has ended, and nobody has told it to."""
-        return self._process is not None and not self._process.is_alive()
+        return not self.dismissed and self._process is not None and not self._process.is_alive()
 
     def _send(self, number: signal.Signals) -> None:
         process = self._process

@@ -13,7 +13,7 @@ from distributed_queue.testing.campaign.faults import STORAGE, FaultKind
 from distributed_queue.testing.proof.records import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from distributed_queue.testing.campaign.members import Crew
     from distributed_queue.testing.proof.records import History
@@ -39,6 +39,10 @@ class _Ongoing:
     began: float
     end_at: float
     stack: ExitStack
+    goes_on: Callable[[], bool] | None
+
+    def over(self) -> bool:
+        return time.monotonic() >= self.end_at and not (self.goes_on and self.goes_on())
 
 
 class Nemesis:
@@ -76,7 +80,7 @@ class Nemesis:
     def watch(self) -> None:
         """End faults whose time is over, and replace members that have crashed."""
         for target, ongoing in list(self._ongoing.items()):
-            if time.monotonic() >= ongoing.end_at:
+            if ongoing.over():
                 self._end(target)
         for name in self.crew.revive():
             now = time.time()
@@ -85,15 +89,17 @@ class Nemesis:
 
     def heal(self) -> None:
         """End all faults, whatever is left of their time."""
-        for target in list(self._ongoing):
+        # Those that go on by themselves may have to wait for the others.
+        for target in sorted(self._ongoing, key=lambda target: self._ongoing[target].goes_on is not None):
             self._end(target)
 
     def _begin(self, card: _Card) -> None:
         process = "" if card.target == STORAGE else self.crew.all[card.target].name
         stack, began = ExitStack(), time.time()
-        stack.enter_context(card.kind.strike(card.target))
+        goes_on = stack.enter_context(card.kind.strike(card.target))
         self.counts[card.kind.name] += 1
-        self._ongoing[card.target] = _Ongoing(card.kind, process, began, time.monotonic() + card.seconds, stack)
+        end_at = time.monotonic() + card.seconds
+        self._ongoing[card.target] = _Ongoing(card.kind, process, began, end_at, stack, goes_on)
 
     def _end(self, target: str) -> None:
         ongoing = self._ongoing.pop(target)

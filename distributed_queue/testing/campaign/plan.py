@@ -10,7 +10,7 @@ UNTRIMMED: dict[str, Any] = {"retention_count": MANY, "retention_seconds": 1e6, 
 """Settings with which nothing is forgotten before it was checked."""
 QUEUES: dict[str, dict[str, Any]] = {
     "open": {"max_size": 20_000},
-    "limited": {"max_size": 2_000, "concurrency": 20, "rate_limit": 500.0, "rate_burst": 100},
+    "limited": {"max_size": 1_000, "concurrency": 20, "rate_limit": 500.0, "rate_burst": 100},
 }
 """The queues and their limits: one that lets through what it can, and one with every limit."""
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import platform
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from distributed_queue.testing.proof import read_history
-from distributed_queue.testing.proof.records import Fault, Journalled
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from distributed_queue.testing.campaign.plan import Plan
     from distributed_queue.testing.proof import Report
@@ -37,7 +33,7 @@ class RoundReport:
     cut_short: int
     """Returns after which the storage failed again before a task was completed."""
     stops: list[float]
-    """Seconds that workers took to stop when they were told to."""
+    """Seconds that workers took to stop when they were told to while the storage was well."""
     version: str
     faulted_seconds: float
     seconds: float
@@ -59,28 +55,6 @@ class RoundReport:
             f"{self.faulted_seconds:.0f} s of faults, {self.seconds:.0f} s in all, "
             f"checked in {self.check_seconds:.0f} s: {verdict}"
         )
-
-
-def resumptions(campaign: Path, returns: Iterable[float]) -> tuple[list[float], int]:
-    """How long after each return of the storage the first task was completed; and how often it failed before that."""
-    completions: list[float] = []
-    failures: list[float] = []
-    for record in read_history([campaign]):
-        if isinstance(record, Journalled):
-            if any(change[0] == "completed" for change in record.changes):
-                completions.append(record.at)
-        elif isinstance(record, Fault) and not record.target:
-            failures.append(record.begin)
-    completions.sort()
-    failures.sort()
-    resumed, cut_short = [], 0
-    for back in returns:
-        done = _next(completions, back)
-        if done > _next(failures, back):
-            cut_short += 1
-        else:
-            resumed.append(round(done - back, 3))
-    return resumed, cut_short
 
 
 def as_dict(plan: Plan, rounds: Sequence[RoundReport]) -> dict[str, Any]:
@@ -134,8 +108,3 @@ def _spread(ordered: Sequence[float]) -> dict[str, float]:
         "p99": round(ordered[min(last, int(0.99 * len(ordered)))], 3),
         "max": round(ordered[-1], 3),
     }
-
-
-def _next(times: Sequence[float], after: float) -> float:
-    index = bisect_left(times, after)
-    return times[index] if index < len(times) else float("inf")

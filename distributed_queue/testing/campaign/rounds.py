@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.errors import StorageError
+from distributed_queue.testing.campaign.events import Events
 from distributed_queue.testing.campaign.grounds import GROUNDS
 from distributed_queue.testing.campaign.members import Crew
 from distributed_queue.testing.campaign.nemesis import Nemesis
 from distributed_queue.testing.campaign.plan import QUEUES, UNTRIMMED
 from distributed_queue.testing.campaign.programs import Spec
-from distributed_queue.testing.campaign.report import RoundReport, resumptions
+from distributed_queue.testing.campaign.report import RoundReport
 from distributed_queue.testing.proof import HistoryWriter, RecordingStorage, check_files
 from distributed_queue.testing.proof.records import Settings
 
@@ -53,7 +54,8 @@ class Round:
                 nemesis.run(plan.round_seconds, plan.faults)
                 faulted = time.monotonic() - began
                 self._drain(queue, crew, nemesis)
-                ground.stops += [member.terminate() for member in crew.workers]
+                for member in crew.workers:
+                    member.terminate()
             finally:
                 crew.kill()
             self._dump(queue)
@@ -123,15 +125,16 @@ class Round:
     def _judge(self, ground: Ground, nemesis: Nemesis, version: str, faulted: float, seconds: float) -> RoundReport:
         began = time.monotonic()
         proof = check_files(sorted(self._folder.glob("*.jsonl")), recovery_seconds=self._plan.recovery_seconds)
-        resumed, undone = resumptions(self._folder / "campaign.jsonl", ground.returns)
+        events = Events.read(self._folder / "campaign.jsonl")
+        resumed, cut_short = events.resumptions(ground.returns)
         return RoundReport(
             number=self._number,
             proof=proof,
             faults=dict(nemesis.counts),
             missing=ground.missing,
             resumed=resumed,
-            cut_short=undone,
-            stops=ground.stops,
+            cut_short=cut_short,
+            stops=events.stops(),
             version=version,
             faulted_seconds=faulted,
             seconds=seconds,

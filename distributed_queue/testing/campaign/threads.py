@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -52,12 +51,10 @@ class ThreadWorker(ThreadMember):
 
     _worker: Worker | None = None
 
-    def terminate(self) -> float:
-        """Stop; how many seconds it took."""
-        began = time.monotonic()
+    def terminate(self) -> None:
+        """Tell it to stop, and wait until it has."""
         if self._worker is not None:
             self._worker.stop()
-        return time.monotonic() - began
 
     def _begin(self, spec: Spec, queue: HybridQueue) -> None:
         self._worker = make_worker(spec, queue, HistoryWriter(spec.folder / f"{spec.name}-effects.jsonl"))
@@ -70,13 +67,11 @@ class ThreadProducer(ThreadMember):
     _thread: threading.Thread | None = None
     _stop = threading.Event()
 
-    def terminate(self) -> float:
-        """Stop; how many seconds it took."""
-        began = time.monotonic()
+    def terminate(self) -> None:
+        """Tell it to stop, and wait until it has."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        return time.monotonic() - began
 
     def _begin(self, spec: Spec, queue: HybridQueue) -> None:
         self._stop = threading.Event()

@@ -10,7 +10,7 @@ from distributed_queue.core.task import Task
 
 _SIZES = (1, 1, 1, 5, 20, 50, 100, 200, 200, 300)
 _PRIORITIES = (0, 5, 5, 5, 9)
-_QUEUES = ("open",) * 7 + ("limited",)
+_QUEUES = ("open",) * 11 + ("limited",)
 _KINDS: dict[str, float] = {"quick": 930, "short": 45, "flaky": 10, "snoozed": 10, "failing": 5}
 """What tasks do, and how often."""
 SURVIVABLE = ("hog", "stuck", "endless", "greedy")

@@ -20,8 +20,9 @@ class FaultKind:
     name: str
     targets: tuple[str, ...]
     """Places of members, or ``STORAGE``. A target suffers one fault at a time."""
-    strike: Callable[[str], AbstractContextManager[object]]
-    """Begins it at a target when entered, and ends it when left."""
+    strike: Callable[[str], AbstractContextManager[Callable[[], bool] | None]]
+    """Begins it at a target when entered, and ends it when left; what it gives, if anything, tells whether it goes on
+    by itself beyond its time."""
     seconds: tuple[float, float] = (0.0, 0.0)
     """It lasts between so and so long; nothing where it is a matter of a moment."""
     weight: int = 1

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from distributed_queue.testing.campaign.faults import FaultKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from distributed_queue.testing.campaign.members import Member, ProcessMember
 
 
-def orderly_ends(workers: Sequence[Member], stops: list[float]) -> FaultKind:
-    """Workers that are told to stop; how many seconds they took goes into ``stops``."""
+STOP = "worker told to stop"
+
+
+def orderly_ends(workers: Sequence[Member]) -> FaultKind:
+    """Workers that are told to stop, and replaced once they have."""
     members = {member.slot: member for member in workers}
 
     @contextmanager
-    def stop(slot: str) -> Iterator[None]:
-        stops.append(members[slot].terminate())
+    def stop(slot: str) -> Iterator[Callable[[], bool]]:
+        thread = threading.Thread(target=members[slot].terminate)
+        thread.start()
+        yield thread.is_alive
+        thread.join()
         members[slot].start()
-        yield
 
-    return FaultKind("worker told to stop", tuple(members), stop, weight=2)
+    return FaultKind(STOP, tuple(members), stop, weight=2)
 
 
 def process_faults(

@@ -40,11 +40,11 @@ class RedisFaults:
         at = (STORAGE,)
         return [
             FaultKind("redis killed", at, self._killed, (0.0, 1.0), weight=2),
-            FaultKind("redis frozen", at, self._frozen, (0.5, 3.0)),
-            FaultKind("redis out of memory", at, self._full, (0.3, 1.5)),
-            FaultKind("redis read-only", at, self._read_only, (0.3, 1.5)),
-            FaultKind("redis without replicas", at, self._without_replicas, (0.3, 1.5)),
-            FaultKind("redis busy", at, self._busy, (0.3, 1.0)),
+            FaultKind("redis frozen", at, self._frozen, (0.3, 2.0)),
+            FaultKind("redis out of memory", at, self._full, (0.2, 0.8)),
+            FaultKind("redis read-only", at, self._read_only, (0.2, 0.8)),
+            FaultKind("redis without replicas", at, self._without_replicas, (0.2, 0.8)),
+            FaultKind("redis busy", at, self._busy, (0.3, 0.8)),
             FaultKind("redis forgets scripts", at, self._forgetful),
             FaultKind("redis drops clients", at, self._unfriendly),
         ]

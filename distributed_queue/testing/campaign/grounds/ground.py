@@ -35,8 +35,6 @@ class Ground(ABC):
         self._cleanup = ExitStack()
         self.returns: list[float] = []
         """When the storage was back after it had not served anybody, in epoch seconds."""
-        self.stops: list[float] = []
-        """How many seconds workers took to stop when they were told to."""
         self.missing: dict[str, str] = {}
         """Kinds of faults that this machine does not allow, and why."""
 
@@ -100,6 +98,6 @@ class ProcessGround(Ground):
     def faults(self, lease_seconds: float) -> list[FaultKind]:
         """Of the processes."""
         return [
-            orderly_ends(self._workers, self.stops),
+            orderly_ends(self._workers),
             *process_faults(self._workers, self._producers, lease_seconds),
         ]

@@ -80,7 +80,7 @@ class MemoryGround(Ground):
             return strike
 
         return [
-            orderly_ends(self._workers, self.stops),
+            orderly_ends(self._workers),
             FaultKind("requests lost", places, contextmanager(losing(0.5, 0.0)), (0.5, 2.0)),
             FaultKind("replies lost", places, contextmanager(losing(0.0, 0.5)), (0.5, 2.0), weight=2),
             FaultKind("partition", places, contextmanager(losing(1.0, 0.0)), (0.3, 1.5 * lease_seconds), weight=2),
