@@ -1,4 +1,4 @@
-"""What the documents tell users to write. The type checkers accept every line that does not say that it is a mistake."""
+"""What the documents tell users to write. The type checkers accept each line that does not say it is a mistake."""
 
 from __future__ import annotations
 
