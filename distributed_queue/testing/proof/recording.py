@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _PAGE = 1000
+_UNANSWERED = frozenset({"storage-unavailable", "queue-closed", "not-replicated"})
+"""Codes of errors after which the step may have been done, or be done yet."""
 
 
 class RecordingStorage:
@@ -238,7 +240,7 @@ class RecordingStorage:
         try:
             return verb()
         except DistributedQueueError as error:
-            phase = "unknown" if error.code in {"storage-unavailable", "queue-closed"} else "fail"
+            phase = "unknown" if error.code in _UNANSWERED else "fail"
             records = record(phase)
             if records:
                 self._history.write(*records)
