@@ -45,6 +45,11 @@ class Topology:
         self._cleanup = ExitStack()
         self._clients: dict[int, Any] = {}
 
+    @property
+    def url(self) -> str:
+        """Of the storage."""
+        raise NotImplementedError
+
     def admin(self, server: RedisServer) -> Any:
         """An operator's client of one server, which answers with texts."""
         if server.port not in self._clients:
