@@ -14,6 +14,7 @@ from rich.progress import Progress
 from benchmarks.expected import losses, read, write
 from benchmarks.figures import summarize
 from benchmarks.load import Scale
+from benchmarks.page import circumstances_table, fill
 from benchmarks.places import NAMES, open_places
 from benchmarks.report import conditions, markdown, table, write_json
 from benchmarks.scenarios import SCENARIOS
@@ -36,7 +37,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--scale", type=float, default=1.0, metavar="X", help="how much of everything (default 1)")
     parser.add_argument("--quick", action="store_true", help="one small round, to see that it works")
-    parser.add_argument("--markdown", action="store_true", help="print the tables for a document")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into that document")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the curves there, as SVG")
     parser.add_argument("--check", type=Path, metavar="FILE", help="fail where a ratio has fallen by over a third")
@@ -68,20 +69,20 @@ def main() -> None:
     options = parse(sys.argv[1:])
     names = list(NAMES) if not options.engine or "all" in options.engine else options.engine
     rounds, scale = (1, Scale(QUICK_FACTOR)) if options.quick else (options.rounds, Scale(options.scale))
-    circumstances = conditions("benchmarks")
+    circumstances = conditions("benchmarks", rounds)
     with open_places(names) as places:
         figures = run(places, options.scenario or list(SCENARIOS), rounds, scale, Console(stderr=True))
     console = Console(width=None if sys.stdout.isatty() else 150)
     for place in places:
         its_own = [figure for figure in figures if figure.storage == place.name]
-        if options.markdown:
-            print(markdown(place, its_own))
-        else:
-            console.print(table(place, its_own))
+        console.print(table(place, its_own))
     machine = circumstances["machine"]
     console.print(f"{circumstances['date']}, {machine['processor']}, {machine['cores']} cores, medians of {rounds}")
     if options.json:
-        write_json(options.json, rounds, figures, circumstances)
+        write_json(options.json, figures, circumstances)
+    if options.page:
+        tables = "\n".join(markdown(place, [f for f in figures if f.storage == place.name]) for place in places)
+        fill(options.page, {"circumstances": circumstances_table(circumstances), "figures": tables})
     if options.plots:
         from benchmarks.plots import draw_curves  # noqa: PLC0415 - a second to load, which few runs need
 

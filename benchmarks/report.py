@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 PACKAGES = ("msgspec", "redis", "hiredis", "apsw")
 
 
-def conditions(program: str) -> dict[str, Any]:
+def conditions(program: str, rounds: int) -> dict[str, Any]:
     """When, on what, and with which versions the figures of a program were taken."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "rounds": rounds,
         "command": " ".join([f"python -m {program}", *sys.argv[1:]]),
         "machine": {
             "system": platform.platform(),
@@ -38,7 +40,7 @@ def conditions(program: str) -> dict[str, Any]:
         "versions": {
             "distributedq": __version__,
             "python": platform.python_version(),
-            "redis-server": _first_line(["redis-server", "--version"]),
+            "redis-server": _redis_version(),
             **{name: metadata.version(name) for name in PACKAGES},
         },
     }
@@ -83,10 +85,10 @@ def markdown(place: Place, figures: list[Figure]) -> str:
     return f"**{place.name}**: {place.settings}\n\n{body}\n"
 
 
-def write_json(path: Path, rounds: int, figures: list[Figure], circumstances: dict[str, Any]) -> None:
+def write_json(path: Path, figures: list[Figure], circumstances: dict[str, Any]) -> None:
     """Write everything that was measured."""
     found = [{**figure._asdict(), "cpu": figure.cpu._asdict(), "ratio": ratio(figure, figures)} for figure in figures]
-    path.write_text(json.dumps({**circumstances, "rounds": rounds, "figures": found}, indent=2) + "\n")
+    path.write_text(json.dumps({**circumstances, "figures": found}, indent=2) + "\n")
 
 
 def number(value: float) -> str:
@@ -101,8 +103,9 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _first_line(command: list[str]) -> str:
-    try:
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[0]
-    except OSError:
+def _redis_version() -> str:
+    program = shutil.which("redis-server")
+    if program is None:
         return "not installed"
+    told = subprocess.run([program, "--version"], check=True, capture_output=True, text=True).stdout
+    return told.partition("v=")[2].partition(" ")[0]

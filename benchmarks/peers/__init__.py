@@ -9,7 +9,8 @@
     servers        the storages, emptied for each measurement
     sides          processes that enqueue and processes that work, and what they cost
     measure        one peer, one round
-    report         the tables, and the JSON
+    run            all of them in turn
+    report         the tables, the pictures and the JSON
 
 What is compared is what a user gets: each peer at the fastest setting that its own documentation offers for short
 tasks, by its own command, with the client that it ships.

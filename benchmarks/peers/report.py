@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.peers.catalogue import PEERS
+from benchmarks.figures import Cpu, Figure
+from benchmarks.peers.catalogue import OURS, PEERS
+from benchmarks.peers.environments import Environment
 from benchmarks.report import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from benchmarks.figures import Figure
-    from benchmarks.peers.environments import Environment
+    from benchmarks.peers.catalogue import Peer
 
 TABLES = {
     "Rates, tasks/s": (
@@ -26,6 +27,10 @@ TABLES = {
     "Latency, ms": ("latency, idle, p50", "latency, idle, p99", "latency at 500/s, p50", "latency at 500/s, p99"),
     "Room and start": ("first task after start", "memory, idle worker", "memory, busy worker", "bytes per queued task"),
 }
+PICTURES = {
+    "processed, 1 process": "peers-processed.svg",
+    "enqueued, one by one": "peers-enqueued.svg",
+}
 COSTS = {
     "worker µs/task": ("processed, 1 process", "worker"),
     "storage µs/task": ("processed, 1 process", "storage"),
@@ -36,56 +41,81 @@ COSTS = {
 }
 
 
-def comparison(figures: list[Figure], missing: dict[str, str]) -> str:
+class Report(NamedTuple):
+    """What a run gave."""
+
+    figures: list[Figure]
+    """Medians; the storage's name is that of the peer."""
+    missing: dict[str, str]
+    """Peers that were not measured, or not to the end, and why."""
+    circumstances: dict[str, Any]
+
+    @property
+    def peers(self) -> list[Peer]:
+        """Those of which there is something, in the order of the catalogue."""
+        names = {figure.storage for figure in self.figures}
+        return [peer for peer in PEERS if peer.name in names]
+
+
+def comparison(report: Report) -> str:
     """Every table, a row a peer."""
-    found = {(figure.storage, figure.name): figure for figure in figures}
-    names = [peer.name for peer in PEERS if any(peer.name == figure.storage for figure in figures)]
+    found = {(figure.storage, figure.name): figure for figure in report.figures}
+    names = [peer.name for peer in report.peers]
     parts = []
     for title, columns in TABLES.items():
         rows = ((name, *(_value(found.get((name, column))) for column in columns)) for name in names)
-        units = (_unit(figures, column) for column in columns)
+        units = (_unit(report.figures, column) for column in columns)
         parts.append(_table(title, ("", *(f"{c}{u}" for c, u in zip(columns, units, strict=True))), rows))
     rows = ((name, *(_cost(found.get((name, figure)), who) for figure, who in COSTS.values())) for name in names)
     parts.append(_table("Processor time", ("", *COSTS), rows))
-    parts.extend(f"- {name} {reason}" for name, reason in missing.items())
+    parts.extend(f"- {name}: {reason}" for name, reason in report.missing.items())
     return "\n".join(parts)
 
 
-def settings(environments: Iterable[Environment]) -> str:
+def settings(report: Report) -> str:
     """How each was run, why, and what it promises."""
-    setting_rows, promise_rows = [], []
-    for environment in environments:
-        peer, versions = environment.peer, environment.versions
-        if not peer.worker:
-            continue
-        name = " ".join([peer.name, *(v for k, v in versions.items() if k == peer.name.lower())])
-        setting_rows.append((name, peer.setting, peer.reason))
-        promise_rows.append((peer.name, peer.acknowledges, peer.results, peer.waits))
-    return "\n".join(
-        [
-            _table("Settings", ("", "setting", "why"), setting_rows),
-            _table("Guarantees", ("", "acknowledges", "keeps by default", "without work"), promise_rows),
-        ]
+    workers = [peer for peer in report.peers if peer.worker]
+    ways = ((_with_version(peer), peer.setting, peer.reason) for peer in workers)
+    promises = ((peer.name, peer.acknowledges, peer.results, peer.waits) for peer in workers)
+    tables = (
+        _table("Guarantees", ("", "acknowledges", "keeps by default", "without work"), promises, numbers=False),
+        _table("Settings", ("", "setting", "why"), ways, numbers=False),
     )
+    return "\n".join(tables)
 
 
-def write_json(
-    path: Path,
-    figures: list[Figure],
-    environments: Iterable[Environment],
-    missing: dict[str, str],
-    circumstances: dict[str, Any],
-) -> None:
+def draw(report: Report, folder: Path) -> None:
+    """The rates, a picture each."""
+    from benchmarks.plots import draw_bars  # noqa: PLC0415 - a second to load, which few runs need
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, file in PICTURES.items():
+        values = {figure.storage: figure.value for figure in report.figures if figure.name == name}
+        draw_bars(f"{name}, tasks/s", values, OURS.name, folder / file)
+
+
+def write_json(path: Path, report: Report) -> None:
     """Write everything that was measured."""
-    found = [{**figure._asdict(), "peer": figure.storage, "cpu": figure.cpu._asdict()} for figure in figures]
-    versions = {environment.peer.name: environment.versions for environment in environments}
-    path.write_text(
-        json.dumps({**circumstances, "peers": versions, "missing": missing, "figures": found}, indent=2) + "\n"
-    )
+    versions = {peer.name: Environment(peer).versions for peer in report.peers}
+    figures = [{**figure._asdict(), "cpu": figure.cpu._asdict()} for figure in report.figures]
+    content = {**report.circumstances, "peers": versions, "missing": report.missing, "figures": figures}
+    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _table(title: str, headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [headings, ("---", *["--:"] * (len(headings) - 1)), *rows]
+def read_json(path: Path) -> Report:
+    """Read what ``write_json`` wrote."""
+    content = json.loads(path.read_text())
+    figures = [Figure(**{**figure, "cpu": Cpu(**figure["cpu"])}) for figure in content.pop("figures")]
+    return Report(figures, content.pop("missing"), content)
+
+
+def _with_version(peer: Peer) -> str:
+    return f"{peer.name} {Environment(peer).versions.get(peer.name.lower(), '')}".strip()
+
+
+def _table(title: str, headings: tuple[str, ...], rows: Iterable[tuple[str, ...]], *, numbers: bool = True) -> str:
+    column = "--:" if numbers else "---"
+    lines = [headings, ("---", *[column] * (len(headings) - 1)), *rows]
     return f"**{title}**\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
