@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.page import circumstances_table, fill
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.environments import Environment
-from benchmarks.peers.report import Report, comparison, draw, read_json, settings, write_json
+from benchmarks.peers.report import Report, comparison, draw, read_json, settings, standing, write_json
 from benchmarks.peers.run import Run
 from benchmarks.report import conditions
 
@@ -73,6 +73,7 @@ def main() -> None:
     if options.page:
         parts = {
             "circumstances": circumstances_table(report.circumstances),
+            "standing": standing(report),
             "figures": tables,
             "settings": settings(report),
         }

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.expected import RATES
 from benchmarks.figures import Cpu, Figure
-from benchmarks.peers.catalogue import OURS, PEERS
+from benchmarks.peers.catalogue import OURS, PEERS, RAW
 from benchmarks.peers.environments import Environment
 from benchmarks.report import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from benchmarks.peers.catalogue import Peer
@@ -72,6 +73,23 @@ def comparison(report: Report) -> str:
     return "\n".join(parts)
 
 
+def standing(report: Report) -> str:
+    """Of each figure: ours, the best of the peers, and which is ahead by how much."""
+    rows = []
+    for name, lower_is_better in _comparable(report):
+        values = {f.storage: f.value for f in report.figures if f.name == name and f.storage != RAW.name}
+        ours, best = values.pop(OURS.name, None), sorted(values.items(), key=lambda item: item[1])
+        if ours is None or not best:
+            continue
+        peer, value = best[0] if lower_is_better else best[-1]
+        times = value / ours if lower_is_better else ours / value
+        rows.append(
+            (name, number(ours), f"{peer}, {number(value)}", f"{times:.2f}", "ahead" if times > 1 else "behind")
+        )
+    rows.sort(key=lambda row: row[-1])
+    return _table("Where we stand", ("", "ours", "the best of the others", "ours, as a multiple", ""), rows)
+
+
 def settings(report: Report) -> str:
     """How each was run, why, and what it promises."""
     workers = [peer for peer in report.peers if peer.worker]
@@ -107,6 +125,12 @@ def read_json(path: Path) -> Report:
     content = json.loads(path.read_text())
     figures = [Figure(**{**figure, "cpu": Cpu(**figure["cpu"])}) for figure in content.pop("figures")]
     return Report(figures, content.pop("missing"), content)
+
+
+def _comparable(report: Report) -> Iterator[tuple[str, bool]]:
+    """The figures that there are, and whether less of them is better. What is raw is no peer."""
+    seen = dict.fromkeys((figure.name, figure.unit) for figure in report.figures if figure.storage == OURS.name)
+    return ((name, unit not in RATES) for name, unit in seen)
 
 
 def _with_version(peer: Peer) -> str:

@@ -27,7 +27,7 @@ class WorkerSettings:
 
     functions = (noop, timed)
     redis_settings = SETTINGS
-    max_jobs = 100
+    max_jobs = 32
     poll_delay = 0.01
     keep_result = 3600 if stage.RESULTS else 0
     log_results = False

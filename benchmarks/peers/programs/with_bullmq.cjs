@@ -52,7 +52,7 @@ function work() {
     board.ran(task.name === "timed" ? monotonic() - task.data : 0);
     return RESULTS ? task.data : undefined;
   };
-  new Worker("peers", handle, { connection: connection(), concurrency: 100 });
+  new Worker("peers", handle, { connection: connection(), concurrency: 50 });
 }
 
 async function repeated(enqueue, size, seconds) {

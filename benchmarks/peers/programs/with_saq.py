@@ -18,7 +18,7 @@ async def timed(_context: object, *, sent_at: float) -> None:
     board.timed(sent_at)
 
 
-settings = {"queue": queue, "functions": [noop, timed], "concurrency": 50}
+settings = {"queue": queue, "functions": [noop, timed], "concurrency": 32}
 
 
 class SAQClient(stage.Client):

@@ -4,7 +4,7 @@ import board
 import stage
 from streaq import Worker
 
-worker = Worker(redis_url=stage.URL, concurrency=100, anyio_kwargs={"use_uvloop": True})
+worker = Worker(redis_url=stage.URL, concurrency=32, anyio_kwargs={"use_uvloop": True})
 TTL_SECONDS = 300 if stage.RESULTS else 0
 
 
