@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
 from distributed_queue.api import audit
 from distributed_queue.api import headers as answer_headers
+from distributed_queue.api.admission import Admission, Passage, is_counted
 from distributed_queue.api.auth.access import STREAMING, Access, Permit, path_of
 from distributed_queue.api.auth.guard import CALLER, READING_METHODS, Asked, Caller, Guard
 from distributed_queue.api.auth.roles import ACCESS, Role
 from distributed_queue.api.limits import ENVELOPE_BYTES, announced_too_large, counted, drain
 from distributed_queue.api.options import PREFIX, ApiOptions
-from distributed_queue.api.problems import PROBLEMS, REQUEST_ID, ApiProblem
+from distributed_queue.api.problems import PROBLEMS, REQUEST_ID, STORAGE_RETRY_SECONDS, ApiProblem, retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH_PATH = f"{PREFIX}/tasks/batch"
+_SUBMITTING = frozenset({f"{PREFIX}/tasks", BATCH_PATH})
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE = "other"
@@ -54,6 +58,7 @@ class Edge:
         self._limit_bytes = options.max_body_bytes + ENVELOPE_BYTES
         self._batch_limit_bytes = options.max_batch_bytes
         self._requests = requests
+        self._admission = Admission(options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection of any kind."""
@@ -61,26 +66,24 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        given = dict(scope["headers"])
         method = scope["method"]
-        scope[REQUEST_ID] = identifier = answer_headers.request_id(given)
+        scope[REQUEST_ID] = identifier = answer_headers.request_id(dict(scope["headers"]))
+        permit = self._access.find(method, path_of(scope))
+        passage = Passage(self._admission, timed=method in READING_METHODS or path_of(scope) in _SUBMITTING)
         status = 0
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                passage.answered()
+                if status == HTTPStatus.TOO_MANY_REQUESTS:
+                    await self._admission.pace_refusal()
                 message["headers"] = answer_headers.complete(message["headers"], identifier)
             await send(message)
 
-        permit = self._access.find(method, path_of(scope))
         try:
-            refusal = self._refuse(scope, given, permit)
-            if refusal is not None:
-                await drain(receive)
-                await refusal.response(identifier)(scope, receive, answer)
-            else:
-                await self._pass_on(scope, receive, answer)
+            await self._handle(scope, receive, answer, permit, passage)
         except ClientDisconnect:
             logger.debug("request %s: the client went away", identifier)
         except Exception:
@@ -89,6 +92,8 @@ class Edge:
                 raise
             problem = ApiProblem("internal-error", PROBLEMS["internal-error"].detail or "")
             await problem.response(identifier)(scope, receive, answer)
+        finally:
+            passage.end()
         if method not in READING_METHODS:
             audit.write(scope, permit, status)
         if not scope["path"].endswith(STREAMING):
@@ -96,12 +101,33 @@ class Edge:
             template = permit.template if permit is not None else _NO_ROUTE
             self._requests.observe(label, template, status, time.perf_counter() - started)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, answer: Send) -> None:
+    async def _handle(
+        self, scope: Scope, receive: Receive, answer: Send, permit: Permit | None, passage: Passage
+    ) -> None:
+        """Refuse the request, or let it be answered in time."""
+        refusal = self._refuse(scope, dict(scope["headers"]), permit)
+        if refusal is not None:
+            await drain(receive)
+            await refusal.response(scope[REQUEST_ID])(scope, receive, answer)
+            return
+        try:
+            await self._pass_on(scope, receive, answer, passage)
+        except ApiProblem as problem:
+            await problem.response(scope[REQUEST_ID])(scope, receive, answer)
+        except asyncio.CancelledError:
+            if not passage.overdue:
+                raise
+            await _tell_overdue(scope, receive, answer)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, answer: Send, passage: Passage) -> None:
         method = scope["method"]
         if method not in READING_METHODS:
             app = self._direct.get((method, scope["path"]), self._app)
-            await app(scope, counted(receive, self._limit(scope)), answer)
-        elif method == "HEAD":
+            await app(scope, passage.receiving(counted(receive, self._limit(scope))), answer)
+            return
+        if is_counted(scope["path"], scope["query_string"]):
+            passage.begin()
+        if method == "HEAD":
             # Endpoints know GET only. The server, which has the scope as it came, leaves the body out.
             await self._app({**scope, "method": "GET"}, receive, answer)
         else:
@@ -133,3 +159,15 @@ class Edge:
 
     def _limit(self, scope: Scope) -> int:
         return self._batch_limit_bytes if scope["path"] == BATCH_PATH else self._limit_bytes
+
+
+async def _tell_overdue(scope: Scope, receive: Receive, answer: Send) -> None:
+    """Answer a request that was cancelled because it took too long."""
+    uncancel = getattr(asyncio.current_task(), "uncancel", None)  # from Python 3.11 on
+    if uncancel is not None:
+        uncancel()
+    logger.warning("request %s %s: the storage did not answer in time", scope[REQUEST_ID], scope["path"])
+    problem = ApiProblem(
+        "storage-unavailable", PROBLEMS["storage-unavailable"].detail or "", **retry_after(STORAGE_RETRY_SECONDS)
+    )
+    await problem.response(scope[REQUEST_ID])(scope, receive, answer)

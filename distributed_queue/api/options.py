@@ -37,6 +37,15 @@ class ApiOptions:
     """Most tasks of one batch, and most ids of one request."""
     max_batch_bytes: int = 64 << 20
     """Largest batch, as it is sent."""
+    max_requests: int = 2000
+    """Requests that may be under way at once; further ones are refused. Event streams, and requests that wait for a
+    task, do not count."""
+    max_request_bytes: int = 256 << 20
+    """What the bodies of all requests that are under way may take together."""
+    answer_seconds: float = 10.0
+    """How long a submission, or a request that reads, may take once it has arrived."""
+    max_refusals_per_second: float = 100.0
+    """Answers 429 that go out undelayed, on average; further ones are delayed by up to a second."""
     max_wait_seconds: float = 60.0
     """Longest ``?wait=`` for a task; proxies often end idle requests after 60 s."""
     max_page: int = 1000

@@ -116,6 +116,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "idempotency-mismatch": ProblemType(422, "Idempotency key used for something else"),
     "internal-error": ProblemType(500, "Internal error", _HIDDEN),
     "not-ready": ProblemType(503, "Not ready"),
+    "overloaded": ProblemType(503, "Too many requests under way"),
     "too-many-streams": ProblemType(503, "Too many event streams"),
 }
 """Error code to what clients are told."""

@@ -1,0 +1,123 @@
+"""How much the server takes on at once. What is more is refused while that is cheap, so that the rest gets done.
+
+A slow storage makes requests pile up. Their number and the bytes of their bodies are limited, and whoever has waited
+for too long is told so: memory stays flat, and when the storage is back there is no backlog of requests that nobody
+waits for any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from distributed_queue.api.problems import ApiProblem, retry_after
+
+if TYPE_CHECKING:
+    from starlette.types import Message, Receive
+
+    from distributed_queue.api.options import ApiOptions
+
+RETRY_SECONDS = 1.0
+"""When to come back to a server that has too much to do."""
+_UNCOUNTED = ("/events", "/health", "/ready", "/metrics")
+"""Ends of addresses that are limited otherwise, or that tell how it stands when it stands badly."""
+_REFUSALS_AT_ONCE = 20
+_LONGEST_PAUSE_SECONDS = 1.0
+
+
+class Admission:
+    """The requests of one application that are under way. For its event loop's thread only."""
+
+    def __init__(self, options: ApiOptions) -> None:
+        self.max_requests = options.max_requests
+        self.max_bytes = options.max_request_bytes
+        self.answer_seconds = options.answer_seconds
+        self.requests = 0
+        self.bytes = 0
+        self._pause = 1 / options.max_refusals_per_second
+        self._next_refusal = 0.0
+
+    async def pace_refusal(self) -> None:
+        """Wait before a refusal where there are many: whoever submits again at once is slowed down, not the work."""
+        now = time.monotonic()
+        earliest = max(self._next_refusal, now - _REFUSALS_AT_ONCE * self._pause)
+        self._next_refusal = min(earliest + self._pause, now + _LONGEST_PAUSE_SECONDS)
+        if self._next_refusal > now:
+            await asyncio.sleep(self._next_refusal - now)
+
+    def check(self) -> None:
+        """Raise a problem where too much is under way."""
+        if self.requests >= self.max_requests or self.bytes > self.max_bytes:
+            detail = "This server has as much to do as it can. Nothing was changed. Try again."
+            raise ApiProblem("overloaded", detail, **retry_after(RETRY_SECONDS))
+
+
+class Passage:
+    """One request on its way. It counts once its body has arrived: slow senders hold up nobody."""
+
+    __slots__ = ("_admission", "_answered", "_bytes", "_counted", "_overdue", "_timed", "_timer")
+
+    def __init__(self, admission: Admission, *, timed: bool) -> None:
+        self._admission = admission
+        self._bytes = 0
+        self._counted = False
+        self._timed = timed
+        self._timer: asyncio.TimerHandle | None = None
+        self._overdue = False
+        self._answered = False
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it was cancelled because it took too long, before its answer began."""
+        return self._overdue and not self._answered
+
+    def begin(self) -> None:
+        """Count it, and let its time begin. Raises a problem where too much is under way."""
+        self._admission.check()
+        self._admission.requests += 1
+        self._counted = True
+        task = asyncio.current_task()
+        if self._timed and task is not None:
+            self._timer = task.get_loop().call_later(self._admission.answer_seconds, self._give_up, task)
+
+    def receiving(self, receive: Receive) -> Receive:
+        """``receive``, which counts the body, and begins when it is whole."""
+
+        async def receive_admitted() -> Message:
+            message = await receive()
+            if self._counted:
+                return message
+            size = len(message.get("body", b""))
+            self._bytes += size
+            self._admission.bytes += size
+            if not message.get("more_body"):
+                self.begin()
+            elif self._admission.bytes > self._admission.max_bytes:
+                self._admission.check()
+            return message
+
+        return receive_admitted
+
+    def answered(self) -> None:
+        """The answer begins: it is in time."""
+        self._answered = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def end(self) -> None:
+        """It is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._admission.bytes -= self._bytes
+        if self._counted:
+            self._admission.requests -= 1
+
+    def _give_up(self, task: asyncio.Task[object]) -> None:
+        self._overdue = True
+        task.cancel()
+
+
+def is_counted(path: str, query: bytes) -> bool:
+    """Whether a reading request counts: not one that tells how the server is, or that is there to wait."""
+    return not path.endswith(_UNCOUNTED) and b"wait=" not in query
