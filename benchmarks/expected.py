@@ -1,7 +1,7 @@
 """A guard against losses of speed: what is compared are ratios, for rates are another matter on each machine.
 
-A ratio is our figure as a multiple of something raw that was measured in the same run; of room, the bytes themselves,
-which are the same everywhere.
+A ratio is our figure as a multiple of something that was measured in the same run, mostly raw; of room, the bytes
+themselves, which are the same everywhere.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def conditions(program: str, rounds: int) -> dict[str, Any]:
     }
 
 
-HEADINGS = ("figure", "median", "lowest", "highest", "of raw", *(f"{who} µs/task" for who in Cpu._fields))
+HEADINGS = ("figure", "median", "lowest", "highest", "ratio", *(f"{who} µs/task" for who in Cpu._fields))
 
 
 def rows(figures: list[Figure]) -> list[tuple[str, ...]]:

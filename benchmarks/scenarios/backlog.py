@@ -23,21 +23,26 @@ KEPT = 1_000
 
 
 def measure(place: Place, scale: Scale) -> Iterator[Sample]:
-    """A worker's own steps, without a worker: what is taken is put back, so that the backlog stays as it is."""
+    """A worker's own steps, without a worker; as many are enqueued as are done, so that the backlog stays as it is."""
+    rates, worst = "claimed and settled at a backlog of", "claim and settle, 99 %, at a backlog of"
     with HybridQueue.from_url(place.fresh()) as queue:
         queue.configure(retention_count=KEPT)
-        waiting = 0
+        waiting, first = 0, ""
         for size in (scale.count(size, least=1_000 * (number + 1)) for number, size in enumerate(SIZES)):
             fill(queue, size - waiting)
             waiting = size
             seconds = _steps(queue)
-            rate = STEPS * BATCH / sum(seconds)
-            words = f"at a backlog of {size:,}"
-            yield Sample(
-                f"claimed and settled {words}", rate, "tasks/s", point=Point("claimed and settled, by backlog", size)
+            yield _sample(
+                f"{rates} {size:,}", STEPS * BATCH / sum(seconds), "tasks/s", first and f"{rates} {first}", size
             )
-            worst = percentile(seconds, 0.99) * 1000
-            yield Sample(f"claim and settle {words}, 99 %", worst, "ms", point=Point("claim and settle, 99 %", size))
+            slowest = percentile(seconds, 0.99) * 1000
+            yield _sample(f"{worst} {size:,}", slowest, "ms", first and f"{worst} {first}", size)
+            first = first or f"{size:,}"
+
+
+def _sample(figure: str, value: float, unit: str, first: str, size: int) -> Sample:
+    curve = figure.partition(" at a")[0].rstrip(",")
+    return Sample(figure, value, unit, reference=first, point=Point(f"{curve}, by backlog", size))
 
 
 def _steps(queue: HybridQueue) -> list[float]:

@@ -33,6 +33,7 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
                 worker.start()
                 seconds = worker.finish()
         cpu = Cpu(None, per_task(seconds, each * number), per_task(cost.storage, each * number))
+        first = "" if number == 1 else "processed from 1 queue"
         words = "1 queue" if number == 1 else f"{number:,} queues"
         point = Point("processed, by number of queues", number)
-        yield Sample(f"processed from {words}", each * number / cost.wall, "tasks/s", cpu, point=point)
+        yield Sample(f"processed from {words}", each * number / cost.wall, "tasks/s", cpu, first, point)

@@ -43,8 +43,9 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
             used /= number  # all of them are this process
         cpu = Cpu(None, per_task(used, count), per_task(cost.storage, count))
         point = Point("processed, by number of worker processes", number)
+        first = "" if number == 1 else "processed, 1 worker process"
         words = "1 worker process" if number == 1 else f"{number} worker processes"
-        yield Sample(f"processed, {words}", count / cost.wall, "tasks/s", cpu, point=point)
+        yield Sample(f"processed, {words}", count / cost.wall, "tasks/s", cpu, first, point)
 
 
 def _wait_until_done(queue: HybridQueue) -> None:
