@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redis.exceptions import AskError, TryAgainError
+from redis.exceptions import AskError, ResponseError, TryAgainError
 
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.durability import Durability, Promise
@@ -50,10 +50,16 @@ class Confirmation:
         return [fence, (b"WAIT", self.replicas, int(CONFIRM_SECONDS * 1000))]
 
     def check(self, answers: Sequence[Any]) -> None:
-        """Raise ``NotReplicated`` where too few replicas have confirmed, by the answers to ``commands``."""
+        """Raise ``NotReplicated`` where too few replicas have confirmed, by the answers to ``commands``.
+
+        An answer that is an error is raised: a primary that is demoted while it waits says ``UNBLOCKED``.
+        """
         fenced, confirmed = answers
         if isinstance(fenced, AskError):
             raise TryAgainError("the slot of the fence was moved")
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise answer
         if confirmed < self.replicas:
             raise NotReplicated(self.url, confirmed, self.replicas)
 

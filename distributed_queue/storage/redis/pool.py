@@ -155,7 +155,8 @@ class Talk:
         else:
             self._pool.give_back(connection)
         # A slot that was moved is no trouble: what was done here has to be confirmed all the same.
-        if self._confirmation is not None and last and all(isinstance(each, AskError) for each in trouble):
+        refused = [reply for reply in replies[: len(commands)] if isinstance(reply, redis.ResponseError)]
+        if self._confirmation is not None and last and all(isinstance(each, AskError) for each in refused):
             self._confirmation.check(replies[len(commands) :])
         return replies[: len(commands)] if last else replies
 

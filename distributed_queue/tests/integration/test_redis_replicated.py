@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,9 @@ from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.registry import open_storage
 from distributed_queue.core.worker import Worker, WorkerConfig, current_task
-from distributed_queue.errors import NotReplicated
+from distributed_queue.errors import NotReplicated, StorageUnavailable
 from distributed_queue.testing.builders import complete, request
+from distributed_queue.testing.servers import HOST
 from distributed_queue.testing.steps import claim, claim_one, enqueue, stats, stored
 from distributed_queue.tests.integration.redis_replicas import Pair, replicated
 from distributed_queue.tests.steps import LIMIT, eventually, put
@@ -52,6 +54,22 @@ def test_a_submission_that_no_replica_confirms_is_not_acknowledged(pair: Pair, s
     with pytest.raises(NotReplicated, match="the same ids") as caught:
         enqueue(storage, "a")
     assert (caught.value.confirmed, caught.value.wanted) == (0, 1)
+
+
+def test_a_submission_is_not_acknowledged_by_a_primary_that_is_demoted_while_it_waits(
+    pair: Pair, storage: Storage
+) -> None:
+    enqueue(storage, "a")
+    pair.stop_replica()
+    with redis.Redis(port=pair.primary.port) as primary, ThreadPoolExecutor(1) as pool:
+        submission = pool.submit(enqueue, storage, "b")
+        eventually(lambda: primary.info("clients")["blocked_clients"] == 1)
+        primary.execute_command("REPLICAOF", HOST, 1)
+        try:
+            with pytest.raises(StorageUnavailable):
+                submission.result(LIMIT)
+        finally:
+            primary.execute_command("REPLICAOF", "NO", "ONE")
 
 
 def test_a_submission_that_is_repeated_waits_for_the_replica_again(pair: Pair, storage: Storage) -> None:
