@@ -163,6 +163,7 @@ class SentinelRedis(Topology):
         """Start what was ended, and wait until all replicas follow the primary that all Sentinels name."""
         for sentinel in self.sentinels:
             sentinel.start()
+        wait_until("the Sentinels agree", lambda: bool(self.primary()))
         primary = self.primary()
         for server in self.servers:
             server.start()
