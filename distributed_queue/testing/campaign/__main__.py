@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("--hostile-every", type=int, default=Plan.hostile_every)
     parser.add_argument("--only", action="append", default=[], help="a kind of fault; may be given several times")
     parser.add_argument("--appendfsync", choices=("always", "everysec", "off"), help="of Redis; off: no AOF")
+    parser.add_argument("--replicas", type=int, help="that have to confirm, of sentinel and cluster (default: all)")
     parser.add_argument("--keep", type=Path, help="a new folder for the histories, which are deleted otherwise")
     chosen = parser.parse_args()
     seconds = chosen.minutes * 60
@@ -53,7 +54,9 @@ def main() -> int:
         lease_seconds=chosen.lease,
         hostile_every=chosen.hostile_every,
         only=tuple(chosen.only),
-        options={"appendfsync": chosen.appendfsync} if chosen.appendfsync else {},
+        options={
+            name: str(value) for name in ("appendfsync", "replicas") if (value := getattr(chosen, name)) is not None
+        },
     )
     with ExitStack() as stack:
         folder = chosen.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-campaign-")))

@@ -38,6 +38,8 @@ class QueueChecks:
         self._tasks = facts.of(queue)
         self._violations = violations
         self._grace = grace
+        settings = facts.settings.get(queue)
+        self._claims_last = settings is None or settings.claims_last
         self._drained = end is not None
         self._trimmed = end.trimmed if end else 0
 
@@ -94,6 +96,11 @@ class QueueChecks:
     # Attempts
 
     def _attempt(self, task_id: str, attempt: Attempt) -> None:
+        if self._claims_last:
+            self._lease(task_id, attempt)
+        self._outcomes(task_id, attempt)
+
+    def _lease(self, task_id: str, attempt: Attempt) -> None:
         number = attempt.number
         if attempt.starts > 1:
             self._found(Check.DUPLICATE_RUN, task_id, f"attempt {number} ran {attempt.starts} times")
@@ -103,7 +110,6 @@ class QueueChecks:
             self._found(Check.RUN_WITHOUT_LEASE, task_id, f"attempt {number} was at work and never leased")
         elif attempt.ended:
             self._after_the_end(task_id, attempt)
-        self._outcomes(task_id, attempt)
 
     def _after_the_end(self, task_id: str, attempt: Attempt) -> None:
         """What a worker did when its lease was over, and when it had been told so."""

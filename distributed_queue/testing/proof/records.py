@@ -35,6 +35,9 @@ class Settings(_Record, frozen=True, kw_only=True, tag="settings"):
     max_crashes: int = 3
     strict_order: bool = True
     """Whether tasks have to be claimed exactly by (priority, arrival); not so in a partitioned queue."""
+    claims_last: bool = True
+    """Whether claims and extensions survive what the storage suffers; not so where a replica that lacks them may take
+    over. Then an attempt may be leased, and run, twice; its outcome still counts once."""
     controls_recorded: bool = False
     """Whether all that operators ask for is recorded: then nothing else may be cancelled, requeued or deleted."""
 

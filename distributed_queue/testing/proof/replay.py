@@ -275,7 +275,7 @@ class QueueReplay:
         self._end_attempt(attempt, "lease_expired", at)
         if attempt.workers and attempt.claimed_at is not None:
             end = attempt.claimed_at + attempt.lease_seconds
-            if not self._faults.clocks_jumped:
+            if self._settings.claims_last and not self._faults.clocks_jumped:
                 end = max(end, attempt.held_until)
             if at < end - (_SKEW if attempt.held_until else _MS):
                 self._found(Check.LEASE_OVERLAP, task_id, f"its lease was taken back {end - at:.3f} s before its end")

@@ -61,6 +61,14 @@ def test_jumped_clocks_are_no_violation() -> None:
     assert check_records(story.fault(5, 6, "w", "clock jump").records).ok
 
 
+def test_a_claim_that_a_fail_over_may_undo_may_be_made_twice() -> None:
+    def story(*, claims_last: bool) -> Story:
+        return done(claims_last=claims_last).lease("a", 1, worker="v").run("a", 1, 1.5)
+
+    assert set(check_records(story(claims_last=True).records).counts) == {Check.DUPLICATE_RUN}
+    assert check_records(story(claims_last=False).records).ok
+
+
 def test_what_is_missing_in_a_queue_that_was_not_let_run_empty_is_not_judged() -> None:
     report = check_records(done().records)
     assert report.ok

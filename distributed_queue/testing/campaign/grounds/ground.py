@@ -28,6 +28,8 @@ class Ground(ABC):
 
     hostile: tuple[str, ...] = (*SURVIVABLE, *DEADLY)
     """The hostile kinds of tasks that may be run over it."""
+    claims_last = True
+    """Whether claims, and extensions of leases, survive all faults."""
 
     def __init__(self, folder: Path, options: Mapping[str, str]) -> None:
         self._folder = folder
