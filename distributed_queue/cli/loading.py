@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Union, cast
+from typing import TYPE_CHECKING, Any, Protocol, Union, cast, runtime_checkable
 
-from distributed_queue.core.app import DistributedQ
 from distributed_queue.core.registry import without_password
 from distributed_queue.errors import ConfigurationError
 
@@ -23,13 +22,32 @@ if TYPE_CHECKING:
 
     from distributed_queue.core.worker import WorkerPool
 
-    Source: TypeAlias = Union[DistributedQ, Mapping[str, Callable[[Any], Any]], Callable[[WorkerPool], object]]  # noqa: UP007
 
+@runtime_checkable
+class Application(Protocol):
+    """A ``DistributedQ``, or what stands in for one."""
+
+    @property
+    def named_url(self) -> str | None:
+        """The storage that it names."""
+        ...
+
+    def register(self, workers: WorkerPool) -> None:
+        """Let the workers run its functions."""
+        ...
+
+    def close(self) -> None:
+        """Clean up."""
+        ...
+
+
+if TYPE_CHECKING:
+    Source: TypeAlias = Union[Application, Mapping[str, Callable[[Any], Any]], Callable[[WorkerPool], object]]  # noqa: UP007
 
 _DEFAULTS: tuple[tuple[str, Callable[[object], bool]], ...] = (
     ("handlers", lambda found: isinstance(found, Mapping)),
     ("register", callable),
-    ("app", lambda found: isinstance(found, DistributedQ)),
+    ("app", lambda found: isinstance(found, Application)),
 )
 
 
@@ -41,7 +59,7 @@ def load_handlers(references: Iterable[str]) -> list[Source]:
 def register_handlers(sources: Iterable[Source], pool: WorkerPool) -> None:
     """Let the pool's workers run what was loaded."""
     for source in sources:
-        if isinstance(source, DistributedQ):
+        if isinstance(source, Application):
             source.register(pool)
         elif isinstance(source, Mapping):
             for task_type, function in source.items():
@@ -52,7 +70,7 @@ def register_handlers(sources: Iterable[Source], pool: WorkerPool) -> None:
 
 def storage_of(sources: Iterable[Source]) -> str | None:
     """The storage that the applications among the sources name. Raises ``ConfigurationError`` if they do not agree."""
-    urls = {source.named_url for source in sources if isinstance(source, DistributedQ)} - {None}
+    urls = {source.named_url for source in sources if isinstance(source, Application)} - {None}
     if len(urls) > 1:
         shown = " and ".join(sorted(without_password(url) for url in urls if url))
         raise ConfigurationError(f"The applications name different storages, {shown}; run a worker for each")
@@ -62,7 +80,7 @@ def storage_of(sources: Iterable[Source]) -> str | None:
 def close_applications(sources: Iterable[Source]) -> None:
     """Let the applications among the sources clean up."""
     for source in sources:
-        if isinstance(source, DistributedQ):
+        if isinstance(source, Application):
             source.close()
 
 
@@ -71,7 +89,7 @@ def _resolve(reference: str) -> Source:
     module = _import(name)
     if attribute:
         found = getattr(module, attribute, None)
-        if not isinstance(found, (Mapping, DistributedQ)) and not callable(found):
+        if not isinstance(found, (Mapping, Application)) and not callable(found):
             raise ConfigurationError(
                 f"{name} has no application, no dictionary of handlers and no function named {attribute!r}"
             )

@@ -1,0 +1,1 @@
+"""Bridges to other frameworks. Each module needs the framework that it is named after only where it says so."""
