@@ -11,11 +11,13 @@ import pytest
 
 from benchmarks.expected import losses, ratios
 from benchmarks.figures import Cpu, Figure, Point
+from benchmarks.page import fill
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.environments import PINS, PROGRAMS, Environment
+from benchmarks.peers.report import Report, comparison, read_json, standing, write_json
 from benchmarks.plots import draw_curves
 from distributed_queue.tests.conftest import ENGINES
-from distributed_queue.tests.meta.repository import ROOT
+from distributed_queue.tests.meta.repository import DOCS, ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +127,44 @@ def test_more_room_for_a_task_is_a_loss() -> None:
     expected = ratios(run(10_000, 20_000, room=300))
     assert losses(run(10_000, 20_000, room=200), expected) == []
     assert losses(run(10_000, 20_000, room=500), expected) == ["redis: bytes per queued task: 500, expected 300"]
+
+
+def test_figures_go_where_the_document_has_a_place_for_them(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Title\n<!-- figures -->\nold\n<!-- /figures -->\nThe end\n")
+    fill(page, {"figures": "new"})
+    assert page.read_text() == "# Title\n<!-- figures -->\n\nnew\n\n<!-- /figures -->\nThe end\n"
+    with pytest.raises(ValueError, match="has no place for 'standing'"):
+        fill(page, {"standing": "new"})
+
+
+def test_the_documents_have_a_place_for_all_that_is_written_into_them() -> None:
+    places = {
+        "performance.md": ("circumstances", "figures"),
+        "benchmarks.md": ("circumstances", "standing", "figures", "settings"),
+    }
+    for name, parts in places.items():
+        content = (DOCS / name).read_text()
+        assert all(f"<!-- {part} -->\n" in content and f"<!-- /{part} -->\n" in content for part in parts), name
+
+
+def test_what_was_written_can_be_read_and_shows_where_we_are_behind(tmp_path: Path) -> None:
+    figures = [
+        figure("processed", 40_000.0)._replace(storage="DistributedQ"),
+        figure("processed", 10_000.0)._replace(storage="BullMQ"),
+        figure("processed", 99_000.0)._replace(storage="raw LPUSH"),
+        figure("start", 0.2, "s")._replace(storage="DistributedQ"),
+        figure("start", 0.1, "s")._replace(storage="arq"),
+    ]
+    write_json(tmp_path / "peers.json", Report(figures, {"RQ": "cannot be installed"}, {"rounds": 3}))
+    report = read_json(tmp_path / "peers.json")
+
+    rows = [line for line in standing(report).splitlines() if line.startswith(("| processed", "| start"))]
+    assert rows == [
+        "| processed | 40,000 | BullMQ, 10,000 | 4.00 | ahead |",
+        "| start | 0.20 | arq, 0.10 | 0.50 | behind |",
+    ]
+    assert "- RQ: cannot be installed" in comparison(report)
 
 
 def test_the_same_figures_give_the_same_picture(tmp_path: Path) -> None:
