@@ -11,6 +11,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from distributed_queue.api.options import PREFIX
 from distributed_queue.api.problems import ApiProblem, retry_after
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ RETRY_SECONDS = 1.0
 """When to come back to a server that has too much to do."""
 _UNCOUNTED = ("/events", "/health", "/ready", "/metrics")
 """Ends of addresses that are limited otherwise, or that tell how it stands when it stands badly."""
+_TASKS = f"{PREFIX}/tasks/"
 _REFUSALS_AT_ONCE = 20
 _LONGEST_PAUSE_SECONDS = 1.0
 
@@ -30,11 +32,10 @@ class Admission:
     """The requests of one application that are under way. For its event loop's thread only."""
 
     def __init__(self, options: ApiOptions) -> None:
-        self.max_requests = options.max_requests
-        self.max_bytes = options.max_request_bytes
-        self.answer_seconds = options.answer_seconds
-        self.requests = 0
-        self.bytes = 0
+        self._options = options
+        self._requests = 0
+        self._waits = 0
+        self._bytes = 0
         self._pause = 1 / options.max_refusals_per_second
         self._next_refusal = 0.0
 
@@ -46,9 +47,31 @@ class Admission:
         if self._next_refusal > now:
             await asyncio.sleep(self._next_refusal - now)
 
-    def check(self) -> None:
-        """Raise a problem where too much is under way."""
-        if self.requests >= self.max_requests or self.bytes > self.max_bytes:
+    def enter(self, *, waits: bool) -> float:
+        """Count a request; the seconds that it has. Raises a problem where too much is under way."""
+        if waits:
+            self._check(self._waits < self._options.max_waits)
+            self._waits += 1
+            return self._options.max_wait_seconds + self._options.answer_seconds
+        self._check(self._requests < self._options.max_requests)
+        self._requests += 1
+        return self._options.answer_seconds
+
+    def leave(self, *, waits: bool) -> None:
+        """Undo ``enter``."""
+        if waits:
+            self._waits -= 1
+        else:
+            self._requests -= 1
+
+    def hold(self, size: int) -> None:
+        """Count bytes of a body, or take back what was counted. Raises a problem where they are too many."""
+        self._bytes += size
+        self._check(size < 0 or self._bytes <= self._options.max_request_bytes)
+
+    @staticmethod
+    def _check(has_room: bool) -> None:
+        if not has_room:
             detail = "This server has as much to do as it can. Nothing was changed. Try again."
             raise ApiProblem("overloaded", detail, **retry_after(RETRY_SECONDS))
 
@@ -56,10 +79,11 @@ class Admission:
 class Passage:
     """One request on its way. It counts once its body has arrived: slow senders hold up nobody."""
 
-    __slots__ = ("_admission", "_answered", "_bytes", "_counted", "_overdue", "_timed", "_timer")
+    __slots__ = ("_admission", "_answered", "_bytes", "_counted", "_overdue", "_timed", "_timer", "_waits")
 
-    def __init__(self, admission: Admission, *, timed: bool) -> None:
+    def __init__(self, admission: Admission, *, timed: bool, waits: bool = False) -> None:
         self._admission = admission
+        self._waits = waits
         self._bytes = 0
         self._counted = False
         self._timed = timed
@@ -74,12 +98,11 @@ class Passage:
 
     def begin(self) -> None:
         """Count it, and let its time begin. Raises a problem where too much is under way."""
-        self._admission.check()
-        self._admission.requests += 1
+        seconds = self._admission.enter(waits=self._waits)
         self._counted = True
         task = asyncio.current_task()
         if self._timed and task is not None:
-            self._timer = task.get_loop().call_later(self._admission.answer_seconds, self._give_up, task)
+            self._timer = task.get_loop().call_later(seconds, self._give_up, task)
 
     def receiving(self, receive: Receive) -> Receive:
         """``receive``, which counts the body, and begins when it is whole."""
@@ -90,11 +113,9 @@ class Passage:
                 return message
             size = len(message.get("body", b""))
             self._bytes += size
-            self._admission.bytes += size
+            self._admission.hold(size)
             if not message.get("more_body"):
                 self.begin()
-            elif self._admission.bytes > self._admission.max_bytes:
-                self._admission.check()
             return message
 
         return receive_admitted
@@ -109,15 +130,20 @@ class Passage:
         """It is over."""
         if self._timer is not None:
             self._timer.cancel()
-        self._admission.bytes -= self._bytes
+        self._admission.hold(-self._bytes)
         if self._counted:
-            self._admission.requests -= 1
+            self._admission.leave(waits=self._waits)
 
     def _give_up(self, task: asyncio.Task[object]) -> None:
         self._overdue = True
         task.cancel()
 
 
-def is_counted(path: str, query: bytes) -> bool:
-    """Whether a reading request counts: not one that tells how the server is, or that is there to wait."""
-    return not path.endswith(_UNCOUNTED) and b"wait=" not in query
+def is_counted(path: str) -> bool:
+    """Whether a reading request counts: not one that tells how the server is, or that is limited otherwise."""
+    return not path.endswith(_UNCOUNTED)
+
+
+def is_waiting(path: str, query: bytes) -> bool:
+    """Whether a request is there to wait for a task; many may, since they cost little."""
+    return b"wait=" in query and path.startswith(_TASKS)

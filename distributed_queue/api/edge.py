@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from distributed_queue.api import audit
 from distributed_queue.api import headers as answer_headers
-from distributed_queue.api.admission import Admission, Passage, is_counted
+from distributed_queue.api.admission import Admission, Passage, is_counted, is_waiting
 from distributed_queue.api.auth.access import STREAMING, Access, Permit, path_of
 from distributed_queue.api.auth.guard import CALLER, READING_METHODS, Asked, Caller, Guard
 from distributed_queue.api.auth.roles import ACCESS, Role
@@ -69,7 +69,11 @@ class Edge:
         method = scope["method"]
         scope[REQUEST_ID] = identifier = answer_headers.request_id(dict(scope["headers"]))
         permit = self._access.find(method, path_of(scope))
-        passage = Passage(self._admission, timed=method in READING_METHODS or path_of(scope) in _SUBMITTING)
+        passage = Passage(
+            self._admission,
+            timed=method in READING_METHODS or path_of(scope) in _SUBMITTING,
+            waits=is_waiting(path_of(scope), scope["query_string"]),
+        )
         status = 0
 
         async def answer(message: Message) -> None:
@@ -125,7 +129,7 @@ class Edge:
             app = self._direct.get((method, scope["path"]), self._app)
             await app(scope, passage.receiving(counted(receive, self._limit(scope))), answer)
             return
-        if is_counted(scope["path"], scope["query_string"]):
+        if is_counted(scope["path"]):
             passage.begin()
         if method == "HEAD":
             # Endpoints know GET only. The server, which has the scope as it came, leaves the body out.

@@ -38,8 +38,9 @@ class ApiOptions:
     max_batch_bytes: int = 64 << 20
     """Largest batch, as it is sent."""
     max_requests: int = 2000
-    """Requests that may be under way at once; further ones are refused. Event streams, and requests that wait for a
-    task, do not count."""
+    """Requests that may be under way at once; further ones are refused. Event streams are limited by themselves."""
+    max_waits: int = 10_000
+    """Requests that may wait for a task at once (``?wait=``); they do not count as under way."""
     max_request_bytes: int = 256 << 20
     """What the bodies of all requests that are under way may take together."""
     answer_seconds: float = 10.0

@@ -153,6 +153,24 @@ def test_workers_go_on_when_the_storage_does(hanging: Hanging) -> None:
         eventually(lambda: api.get("/stats")["queue_size"] == 0)
 
 
+def test_requests_that_wait_for_tasks_are_limited_apart() -> None:
+    with serve(max_requests=2, max_waits=3) as api:
+        task = api.submit("x")["task_id"]
+
+        async def wait_for_it() -> list[int]:
+            async with httpx.AsyncClient(base_url=api.client.base_url, timeout=LIMIT, trust_env=False) as client:
+                waiting = [asyncio.ensure_future(client.get(f"/tasks/{task}", params={"wait": 60})) for _ in range(5)]
+                refused, held = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                while len(refused) < 2:
+                    more, held = await asyncio.wait(held, return_when=asyncio.FIRST_COMPLETED)
+                    refused |= more
+                assert (await client.get(f"/tasks/{task}")).status_code == 200
+                assert (await client.post(f"/tasks/{task}/cancel")).status_code == 200
+                return sorted([(await each).status_code for each in waiting])
+
+        assert asyncio.run(wait_for_it()) == [200, 200, 200, 503, 503]
+
+
 def test_bodies_that_take_too_much_together_are_refused() -> None:
     big = {"payload": "x" * 50_000}
     with serve(max_request_bytes=40_000) as api:
