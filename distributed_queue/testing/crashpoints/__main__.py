@@ -31,9 +31,8 @@ KINDS = (("memory", "calls"), ("sqlite", "calls"), ("redis", "calls"), ("redis",
 def main() -> int:
     """Run all trials, and print the table."""
     parser = argparse.ArgumentParser(description="Kill every operation at every point, and judge what is left.")
-    parser.add_argument(
-        "--no-processes", action="store_true", help="leave out what is killed by SIGKILL: it takes long"
-    )
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="of the points of programs, which take long")
+    parser.add_argument("--no-programs", action="store_true", help="leave out what is killed by SIGKILL")
     parser.add_argument("--only", default="", metavar="TEXT", help="operations and programs with this in their names")
     arguments = parser.parse_args()
     started = time.monotonic()

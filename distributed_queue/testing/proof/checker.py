@@ -16,21 +16,11 @@ from distributed_queue.testing.proof.checks import QueueChecks
 from distributed_queue.testing.proof.facts import SAID, Facts
 from distributed_queue.testing.proof.records import BadRecord, Drained, Final, HistoryFiles, Journalled, Record
 from distributed_queue.testing.proof.replay import QueueReplay
-from distributed_queue.testing.proof.violations import Check, Violation, Violations
+from distributed_queue.testing.proof.violations import Check, Tolerance, Violation, Violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """What a judge allows for."""
-
-    recovery_seconds: float = 2.0
-    """How much later than its end a dead worker's lease may be taken back (99 of 100 of them)."""
-    grace_seconds: float = 5.0
-    """How long a worker may take to notice that its lease is over, on a busy machine."""
 
 
 @dataclass
@@ -125,7 +115,7 @@ def _compare(
 
     def of(queue: str) -> QueueChecks:
         if queue not in checks:
-            checks[queue] = QueueChecks(queue, facts, violations, grace=tolerance.grace_seconds, end=ends.get(queue))
+            checks[queue] = QueueChecks(queue, facts, violations, tolerance=tolerance, end=ends.get(queue))
         return checks[queue]
 
     for final in listed:

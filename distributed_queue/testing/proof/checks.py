@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.testing.proof.facts import fingerprint
 from distributed_queue.testing.proof.model import FINISHED, GONE, TRIMMED
-from distributed_queue.testing.proof.violations import Check, Violations
+from distributed_queue.testing.proof.violations import Check, Tolerance, Violations
 
 if TYPE_CHECKING:
     from distributed_queue.testing.proof.facts import Attempt, Facts, TaskFacts
@@ -27,17 +27,17 @@ _BY_ITSELF = frozenset({"", "lease_expired", "crashed", "cancelled"})
 
 
 class QueueChecks:
-    """All the comparisons for one queue, after its journal was replayed.
+    """All the comparisons for one queue, after its journal was replayed."""
 
-    ``grace`` is how many seconds a worker may take to notice that its lease is over.
-    """
-
-    def __init__(self, queue: str, facts: Facts, violations: Violations, *, grace: float, end: Drained | None) -> None:
+    def __init__(
+        self, queue: str, facts: Facts, violations: Violations, *, tolerance: Tolerance, end: Drained | None
+    ) -> None:
         self._queue = queue
         self._facts = facts
         self._tasks = facts.of(queue)
         self._violations = violations
-        self._grace = grace
+        self._grace = tolerance.grace_seconds
+        self._handlers_stop = tolerance.handlers_stop
         settings = facts.settings.get(queue)
         self._claims_last = settings is None or settings.claims_last
         self._drained = end is not None
@@ -122,12 +122,9 @@ class QueueChecks:
         if attempt.started_at > end and not faults.excuse(attempt.process, attempt.ended_at, attempt.started_at):
             late = attempt.started_at - attempt.ended_at
             self._found(Check.RUN_WITHOUT_LEASE, task_id, f"attempt {number} started {late:.3f} s after it had ended")
-        told = attempt.lost_at + self._grace
-        if (
-            attempt.lost_at
-            and attempt.ran_until > told
-            and not faults.excuse(attempt.process, attempt.lost_at, attempt.ran_until)
-        ):
+        if not self._handlers_stop or not attempt.lost_at or attempt.ran_until <= attempt.lost_at + self._grace:
+            return
+        if not faults.excuse(attempt.process, attempt.lost_at, attempt.ran_until):
             late = attempt.ran_until - attempt.lost_at
             self._found(Check.RUN_WITHOUT_LEASE, task_id, f"attempt {number} went on {late:.3f} s after it was lost")
 

@@ -281,7 +281,9 @@ class QueueReplay:
                 self._found(Check.LEASE_OVERLAP, task_id, f"its lease was taken back {end - at:.3f} s before its end")
             elif not attempt.extension_unknown:
                 late = at - end
-                self.lateness.append(at - self._faults.over(end, at) if late > _NOTICEABLE else late)
+                if late > _NOTICEABLE:
+                    late = 0.0 if self._faults.clocks_jumped else at - self._faults.over(end, at)
+                self.lateness.append(late)
         self._leave(task, "lost")
         self._lost[task_id] = task
 

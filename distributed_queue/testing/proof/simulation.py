@@ -105,7 +105,7 @@ class Simulation:
         for queue in QUEUES:
             self._client.dump(queue, drained=True)
         # An idle system's clock jumps here, so lateness says nothing.
-        return check_records(self.history.records, recovery_seconds=float("inf"), grace_seconds=0.0)
+        return check_records(self.history.records, recovery_seconds=float("inf"), grace_seconds=0.0, handlers_stop=True)
 
     # Actors
 

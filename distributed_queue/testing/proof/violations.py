@@ -1,4 +1,4 @@
-"""What a checker found."""
+"""What a checker looks for, allows for, and finds."""
 
 from __future__ import annotations
 
@@ -57,6 +57,18 @@ class Check(str, Enum):
     STATE = "state", "The stored state is not what the journal leads to."
     RECOVERY = "recovery", "A dead worker's task was out of reach for longer than its lease and the bound."
     CRASH_LIMIT = "crash-limit", "A task that kills its workers was not buried in time, or one was buried too soon."
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What a judge allows for."""
+
+    recovery_seconds: float = 2.0
+    """How much later than its end a dead worker's lease may be taken back (99 of 100 of them)."""
+    grace_seconds: float = 5.0
+    """How long a worker may take to notice that its lease is over, on a busy machine."""
+    handlers_stop: bool = False
+    """Whether handlers can be stopped from outside, so that none goes on after its worker was told of the loss."""
 
 
 @dataclass(frozen=True)
