@@ -159,8 +159,8 @@ class Settings:
     and documentation stay open in any case."""
 
     insecure: bool = _setting(False, "DQ_INSECURE", kind=_SWITCH)
-    """Whether others than this machine may reach a server that has no key. The default refuses to start so. Set it
-    where something else, such as a network that only trusted programs are in, keeps others out."""
+    """Whether others than this machine may reach a server that has no key, and by any name. The default refuses that.
+    Set it where something else, such as a network that only trusted programs are in, keeps others out."""
 
     max_size: int | None = _setting(None, "DQ_MAX_SIZE", kind=_whole(0, 10**12))
     """Tasks that may wait in a queue; further ones are refused. The default leaves what the storage has, at first no

@@ -26,6 +26,9 @@ class ApiOptions:
     """The file with the scoped keys, as ``dq keys`` writes it. Changes count within a second."""
     require_key_for_reads: bool = False
     """Whether reading needs a key too. Health and documentation never do."""
+    own_names_only: bool = False
+    """Whether requests to another name than ``localhost`` or a plain address are refused. For a server without a key
+    that only this machine reaches: else a page of another site could reach it, by letting its own name lead here."""
     max_failed_keys: int = 10
     """Wrong keys that may come from one address within a minute."""
     access: Mapping[tuple[str, str], Role | None] = field(default_factory=dict)

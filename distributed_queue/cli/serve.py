@@ -131,6 +131,7 @@ def _make_server(queue: HybridQueue, pool: WorkerPool, traced: Traced) -> tuple[
         api_key=settings.api_key,
         keys_file=Path(settings.api_keys_file) if settings.api_keys_file else None,
         require_key_for_reads=settings.require_key_for_reads,
+        own_names_only=not (settings.api_key or settings.api_keys_file or settings.insecure),
         max_body_bytes=settings.max_body_bytes,
         access=dict.fromkeys(ADDRESSES),
         home=None,

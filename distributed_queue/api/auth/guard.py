@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +37,11 @@ _SITE = b"sec-fetch-site"
 _OWN_SITES = frozenset({b"same-origin", b"none"})
 _NOBODYS = digest(b"")
 """Compared with where there is no key to compare with, so that it takes as long."""
+_PORT = re.compile(rb":\d*$")
+_OTHER_NAME = (
+    "This server has no API key, so it answers to localhost and to plain addresses only: a page of another site could "
+    "let its own name lead here. Set a key, or start the server with --insecure."
+)
 _now = SystemClock().now
 _HOW = f"Send it as the header {HEADER}, or as Authorization: Bearer."
 
@@ -73,6 +80,7 @@ class Guard:
         self._digest = None if options.api_key is None else digest(options.api_key.encode())
         self._file = None if options.keys_file is None else KeyFile(options.keys_file, monotonic)
         self._closed_reads = options.require_key_for_reads
+        self._own_names_only = options.own_names_only
         self._failures = Failures(options.max_failed_keys)
         self._now = now
         self._monotonic = monotonic
@@ -105,6 +113,8 @@ class Guard:
 
     def forbid(self, caller: Caller, asked: Asked) -> ApiProblem | None:
         """The problem with what is asked by a caller who was identified, or None if it may go on."""
+        if self._own_names_only and not _is_own_name(asked.headers.get(b"host", b"")):
+            return ApiProblem("cross-site", _OTHER_NAME)
         if asked.role is not None and self._needs_key(asked) and not grants(caller.roles, asked.role):
             held = ", ".join(caller.roles)
             detail = f"This needs a key with the role {asked.role}; yours has {held}."
@@ -155,6 +165,18 @@ def _given(headers: Mapping[bytes, bytes]) -> bytes | None:
             return None
         key = value[len(_BEARER) :].strip()
     return key or None
+
+
+def _is_own_name(host: bytes) -> bool:
+    """Whether no other site can have given this name to this machine. Programs of old send none."""
+    name = _PORT.sub(b"", host).decode("latin-1").lower().rstrip(".")
+    if not name or name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _unauthorized(detail: str) -> ApiProblem:

@@ -76,3 +76,13 @@ def test_a_server_with_a_key_file_lets_in_whom_it_names(tmp_path: Path) -> None:
             ]
         assert statuses == [200, 200, 200, 401, 200, 401]
         assert program.stop() == ExitCode.OK
+
+
+def test_a_server_without_a_key_answers_to_its_own_names_only(tmp_path: Path) -> None:
+    with Program(tmp_path, "serve", "--port", "0", "--storage-url", "memory://") as program:
+        url = program.says("  API ").split()[1].removesuffix("/docs")
+        with httpx.Client(base_url=url, timeout=LIMIT, trust_env=False) as client:
+            for path in ("/", "/docs", "/api/v1/stats", "/api/v1/health"):
+                assert client.get(path, headers={"Host": "evil.example:8000"}).status_code == 403
+            assert client.get("/api/v1/stats").status_code == 200
+        assert program.stop() == ExitCode.OK

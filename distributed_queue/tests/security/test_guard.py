@@ -11,7 +11,7 @@ from distributed_queue.api import ApiOptions
 from distributed_queue.api.auth.failures import MAX_ADDRESSES, TRUST_SECONDS, WINDOW_SECONDS, Failures
 from distributed_queue.api.auth.guard import ANONYMOUS, Asked, Caller, Guard
 from distributed_queue.api.auth.keyfile import LOOK_SECONDS
-from distributed_queue.api.auth.roles import Role
+from distributed_queue.api.auth.roles import PUBLIC, Role
 from distributed_queue.api.problems import ApiProblem
 from distributed_queue.core.clock import ManualClock
 from distributed_queue.errors import ConfigurationError
@@ -217,6 +217,27 @@ def test_any_address_will_do(address: str) -> None:
     failures = Failures(1)
     failures.failed(address, 0.0)
     assert failures.wait_seconds(address, 1.0) > 0.0
+
+
+OWN_NAMES = ["", "localhost", "LOCALHOST:8000", "a.localhost", "127.0.0.1", "127.0.0.1:80", "[::1]:80", "192.0.2.1"]
+OTHER_NAMES = ["evil.example", "evil.example:80", "localhost.evil.example", "127.0.0.1.evil.example", "localhost@x"]
+
+
+@pytest.mark.parametrize("host", OTHER_NAMES)
+@pytest.mark.parametrize("role", [PUBLIC, Role.READ, Role.ADMIN])
+def test_a_name_that_a_page_had_lead_here_is_not_answered_to(clock: ManualClock, host: str, role: Role | None) -> None:
+    """With DNS rebinding, the page is of the same origin to its browser; only the name gives it away."""
+    asked = Asked("GET", role, {b"host": host.encode(), b"sec-fetch-site": b"same-origin"}, "127.0.0.1")
+    problem = make_guard(clock, own_names_only=True).forbid(ANONYMOUS, asked)
+    assert problem is not None
+    assert problem.code == "cross-site"
+    assert make_guard(clock).forbid(ANONYMOUS, asked) is None
+
+
+@pytest.mark.parametrize("host", OWN_NAMES)
+def test_names_that_only_this_machine_has_are(clock: ManualClock, host: str) -> None:
+    asked = Asked("POST", Role.ADMIN, {b"host": host.encode()}, "127.0.0.1")
+    assert make_guard(clock, own_names_only=True).forbid(ANONYMOUS, asked) is None
 
 
 @pytest.fixture
