@@ -14,7 +14,14 @@ Not part of the package: it is for the repository's own figures. ``dq bench`` me
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 """What a process needs to find this package and the one that is measured."""
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end the servers and workers that were started, too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -6,18 +6,19 @@ import argparse
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks import end_in_order
 from benchmarks.expected import losses, read, write
 from benchmarks.figures import summarize
 from benchmarks.load import Scale
 from benchmarks.page import circumstances_table, fill
-from benchmarks.places import NAMES, open_places
-from benchmarks.report import conditions, markdown, table, write_json
-from benchmarks.scenarios import SCENARIOS
+from benchmarks.places import NAMES, UNSYNCED, open_places
+from benchmarks.report import conditions, markdown, read_json, table, write_json
+from benchmarks.scenarios import SCENARIOS, SYNCING
 
 if TYPE_CHECKING:
     from benchmarks.figures import Figure, Sample
@@ -42,6 +43,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the curves there, as SVG")
     parser.add_argument("--check", type=Path, metavar="FILE", help="fail where a ratio has fallen by over a third")
     parser.add_argument("--expect", type=Path, metavar="FILE", help="write the ratios that --check compares with")
+    parser.add_argument(
+        "--from", dest="earlier", type=Path, nargs="+", metavar="FILE", help="measure nothing: take it from there"
+    )
     options = parser.parse_args(arguments)
     unknown = [name for name in options.scenario if name not in SCENARIOS]
     if unknown:
@@ -49,40 +53,53 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return options
 
 
-def run(places: list[Place], scenarios: list[str], rounds: int, scale: Scale, console: Console) -> list[Figure]:
+def run(plan: list[tuple[str, Place]], rounds: int, scale: Scale, console: Console) -> list[Figure]:
     """Measure everything in turn, several times: what disturbs the machine for a while disturbs all alike."""
     samples: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
     with Progress(console=console, transient=True) as progress:
-        bar = progress.add_task("", total=rounds * len(scenarios) * len(places))
+        bar = progress.add_task("", total=rounds * len(plan))
         for number in range(1, rounds + 1):
-            for scenario in scenarios:
-                for place in places:
-                    progress.update(bar, description=f"round {number} of {rounds}: {scenario} on {place.name}")
-                    for sample in SCENARIOS[scenario](place, scale):
-                        samples[place.name, scenario, sample.figure].append(sample)
-                    progress.advance(bar)
+            for scenario, place in plan:
+                progress.update(bar, description=f"round {number} of {rounds}: {scenario} on {place.name}")
+                for sample in SCENARIOS[scenario](place, scale):
+                    samples[place.name, scenario, sample.figure].append(sample)
+                progress.advance(bar)
     return [summarize(storage, scenario, found) for (storage, scenario, _), found in samples.items()]
+
+
+def measured(options: argparse.Namespace) -> tuple[list[Figure], dict[str, Any]]:
+    """The figures, and the circumstances."""
+    everything = not options.engine or "all" in options.engine
+    rounds, scale = (1, Scale(QUICK_FACTOR)) if options.quick else (options.rounds, Scale(options.scale))
+    circumstances = conditions("benchmarks", rounds)
+    with open_places(list(NAMES) if everything else options.engine) as places:
+        plan = [
+            (scenario, place)
+            for scenario in options.scenario or SCENARIOS
+            for place in places
+            if not everything or place.name != UNSYNCED or scenario in SYNCING
+        ]
+        figures = run(plan, rounds, scale, Console(stderr=True))
+    return figures, {**circumstances, "settings": {place.name: place.settings for place in places}}
 
 
 def main() -> None:
     """Measure, print, write, compare."""
+    end_in_order()
     options = parse(sys.argv[1:])
-    names = list(NAMES) if not options.engine or "all" in options.engine else options.engine
-    rounds, scale = (1, Scale(QUICK_FACTOR)) if options.quick else (options.rounds, Scale(options.scale))
-    circumstances = conditions("benchmarks", rounds)
-    with open_places(names) as places:
-        figures = run(places, options.scenario or list(SCENARIOS), rounds, scale, Console(stderr=True))
+    figures, circumstances = read_json(options.earlier) if options.earlier else measured(options)
     console = Console(width=None if sys.stdout.isatty() else 150)
-    for place in places:
-        its_own = [figure for figure in figures if figure.storage == place.name]
-        console.print(table(place, its_own))
+    tables = []
+    for name, settings in circumstances["settings"].items():
+        its_own = [figure for figure in figures if figure.storage == name]
+        tables.append(markdown(f"{name}: {settings}", its_own))
+        console.print(table(f"{name}: {settings}", its_own))
     machine = circumstances["machine"]
-    console.print(f"{circumstances['date']}, {machine['processor']}, {machine['cores']} cores, medians of {rounds}")
+    console.print(f"{circumstances['date']}, {machine['processor']}, {machine['cores']} cores")
     if options.json:
         write_json(options.json, figures, circumstances)
     if options.page:
-        tables = "\n".join(markdown(place, [f for f in figures if f.storage == place.name]) for place in places)
-        fill(options.page, {"circumstances": circumstances_table(circumstances), "figures": tables})
+        fill(options.page, {"circumstances": circumstances_table(circumstances), "figures": "\n".join(tables)})
     if options.plots:
         from benchmarks.plots import draw_curves  # noqa: PLC0415 - a second to load, which few runs need
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 DEFAULT = ("default",)
 NAMES_OF_SQLITE = {"full": "sqlite", "normal": "sqlite-normal"}
+UNSYNCED = NAMES_OF_SQLITE["normal"]
 NAMES = ("memory", *NAMES_OF_SQLITE.values(), "redis")
 STATM = Path("/proc/self/statm")
 """Where Linux tells a process its size, in pages. Elsewhere, the most that it ever took has to do."""

@@ -11,18 +11,15 @@ import sys
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.table import Table
 
-from benchmarks.figures import Cpu, ratio
+from benchmarks.figures import Cpu, Figure, Point, ratio
 from distributed_queue import __version__
 
-if TYPE_CHECKING:
-    from benchmarks.figures import Figure
-    from benchmarks.places import Place
-
 PACKAGES = ("msgspec", "redis", "hiredis", "apsw")
+HEADINGS = ("figure", "median", "lowest", "highest", "ratio", *(f"{who} µs/task" for who in Cpu._fields))
 
 
 def conditions(program: str, rounds: int) -> dict[str, Any]:
@@ -46,9 +43,6 @@ def conditions(program: str, rounds: int) -> dict[str, Any]:
     }
 
 
-HEADINGS = ("figure", "median", "lowest", "highest", "ratio", *(f"{who} µs/task" for who in Cpu._fields))
-
-
 def rows(figures: list[Figure]) -> list[tuple[str, ...]]:
     """The figures of one storage as the texts under ``HEADINGS``."""
     found = []
@@ -60,16 +54,16 @@ def rows(figures: list[Figure]) -> list[tuple[str, ...]]:
                 f"{number(figure.value)} {figure.unit}",
                 number(min(figure.samples)),
                 number(max(figure.samples)),
-                "" if times is None else f"{times:.2f}",
+                "" if times is None else f"{times:.2g}" if times < 1 else f"{times:.2f}",
                 *("" if each is None else f"{each:.1f}" for each in figure.cpu),
             )
         )
     return found
 
 
-def table(place: Place, figures: list[Figure]) -> Table:
+def table(title: str, figures: list[Figure]) -> Table:
     """All figures of one storage, for a terminal."""
-    grid = Table(title=f"{place.name}: {place.settings}", title_justify="left", title_style="bold")
+    grid = Table(title=title, title_justify="left", title_style="bold")
     grid.add_column(HEADINGS[0], no_wrap=True)
     for heading in HEADINGS[1:]:
         grid.add_column(heading.replace(" µs", "\nµs"), justify="right", no_wrap=True)
@@ -78,17 +72,31 @@ def table(place: Place, figures: list[Figure]) -> Table:
     return grid
 
 
-def markdown(place: Place, figures: list[Figure]) -> str:
+def markdown(title: str, figures: list[Figure]) -> str:
     """The same for a document."""
     lines = [HEADINGS, ("---", *["--:"] * (len(HEADINGS) - 1)), *rows(figures)]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"**{place.name}**: {place.settings}\n\n{body}\n"
+    return f"**{title}**\n\n{body}\n"
 
 
 def write_json(path: Path, figures: list[Figure], circumstances: dict[str, Any]) -> None:
     """Write everything that was measured."""
     found = [{**figure._asdict(), "cpu": figure.cpu._asdict(), "ratio": ratio(figure, figures)} for figure in figures]
     path.write_text(json.dumps({**circumstances, "figures": found}, indent=2) + "\n")
+
+
+def read_json(paths: list[Path]) -> tuple[list[Figure], dict[str, Any]]:
+    """The figures of several runs, and the circumstances of the first, with the commands of all."""
+    reports = [json.loads(path.read_text()) for path in paths]
+    figures = []
+    for each in [each for report in reports for each in report.pop("figures")]:
+        point = Point(*each["point"]) if each["point"] else None
+        fields = {name: each[name] for name in Figure._fields}
+        figures.append(Figure(**{**fields, "cpu": Cpu(**each["cpu"]), "point": point}))
+    circumstances = {**reports[0], "command": "`, `".join(report["command"] for report in reports)}
+    for report in reports:
+        circumstances["settings"] = {**report["settings"], **circumstances["settings"]}
+    return figures, circumstances
 
 
 def number(value: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks import end_in_order
 from benchmarks.page import circumstances_table, fill
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.environments import Environment
@@ -62,6 +63,7 @@ def measured(options: argparse.Namespace) -> Report:
 
 def main() -> None:
     """Measure, print, write."""
+    end_in_order()
     options = parse(sys.argv[1:])
     report = read_json(options.earlier) if options.earlier else measured(options)
     tables = comparison(report)

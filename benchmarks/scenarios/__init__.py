@@ -45,3 +45,5 @@ SCENARIOS: dict[str, Measure] = {
     "payload": payload.measure,
     "backlog": backlog.measure,
 }
+SYNCING = frozenset({"process", "enqueue", "raw", "latency"})
+"""Those in which it matters how often a storage syncs."""

@@ -26,11 +26,17 @@ TOGETHER = 20_000
 def measure(place: Place, scale: Scale) -> Iterator[Sample]:
     """Each way into an empty queue."""
     single, together = scale.count(SINGLE), scale.count(TOGETHER)
+    one_by_one = "raw: one by one"
     kinds: tuple[tuple[str, int, Callable[[HybridQueue, int], None], str], ...] = (
-        ("one by one", single, _one_by_one, "raw: one by one"),
-        (f"batches of {BATCH}", scale.count(BATCHED), fill, f"raw: batches of {BATCH}"),
-        (f"{THREADS} threads, one by one", single, _threads, "raw: one by one"),
-        (f"{COROUTINES} coroutines, one by one", together, _coroutines, "raw: one by one"),
+        ("one by one", single, _one_by_one, one_by_one),
+        (
+            f"batches of {BATCH}",
+            scale.count(BATCHED),
+            fill,
+            one_by_one if place.engine == "memory" else f"raw: batches of {BATCH}",
+        ),
+        (f"{THREADS} threads, one by one", single, _threads, one_by_one),
+        (f"{COROUTINES} coroutines, one by one", together, _coroutines, one_by_one),
     )
     for words, count, enqueue, reference in kinds:
         with HybridQueue.from_url(place.fresh()) as queue:

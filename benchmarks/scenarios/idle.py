@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.load import Scale
     from benchmarks.places import Place
 
-SECONDS = 5.0
+SECONDS = 3.0
 SETTLING_SECONDS = 0.5
 
 
