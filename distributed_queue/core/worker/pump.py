@@ -14,6 +14,7 @@ from distributed_queue.core.storage import ClaimRequest, Outcome
 from distributed_queue.core.worker.attempt import Attempt, State
 from distributed_queue.core.worker.courier import Couriers, Errand
 from distributed_queue.core.worker.prefetch import LONGEST_HOLD_SECONDS, Pace
+from distributed_queue.core.worker.suspicion import ALONE_AFTER, may_keep
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:
@@ -75,6 +76,10 @@ class Pump(threading.Thread):
         self._unreported: list[Attempt] = []
         self._in_advance: deque[tuple[float, list[Attempt]]] = deque()
         """Claims beyond what could begin at once, and until when they may wait, on the monotonic clock."""
+        self._alone: Attempt | None = None
+        """The attempt beside which nothing is to be claimed."""
+        self._kept: list[Attempt] = []
+        """Attempts that begin once what was claimed with them was given back."""
         self._hot: set[str] = set()
         self._claim_at = 0.0
         """When to claim again without news, on the monotonic clock."""
@@ -92,6 +97,11 @@ class Pump(threading.Thread):
         self.claimed_at = time.monotonic()
         """When a claim was last answered, on the monotonic clock."""
         self.completed = self.failed = self.lost = 0
+
+    @property
+    def runs_alone(self) -> bool:
+        """Whether a task is held beside which nothing is claimed."""
+        return self._alone is not None and self._alone.state is not State.ENDED
 
     # Called by other threads
 
@@ -193,7 +203,7 @@ class Pump(threading.Thread):
             return _LONGEST_IDLE_SECONDS if self._finishing_at is None else _GIVE_UP_SECONDS
         if self._unreported:
             wake_at = self._retry_at
-        elif self.paused or self.draining or not self._queues or self._room() <= 0:
+        elif self.paused or self.draining or not self._queues or not self._wants_more():
             return _LONGEST_IDLE_SECONDS
         else:
             wake_at = max(self._claim_at, self._retry_at)
@@ -205,6 +215,12 @@ class Pump(threading.Thread):
     def _is_hurried(self) -> bool:
         """Whether exchanges are to overlap."""
         return self._storage.exchanges_at_once > 1 and self._prefetch() >= _BULK
+
+    def _wants_more(self) -> bool:
+        return not self.runs_alone and self._room() > 0
+
+    def _free_slots(self, arriving: int) -> int:
+        return self.max_workers - (len(self._book) - arriving)
 
     def _room(self) -> int:
         """How many more tasks may be claimed."""
@@ -226,7 +242,7 @@ class Pump(threading.Thread):
         if self.paused or self.draining or not self._queues or time.monotonic() < self._retry_at:
             return False
         # News that there is no room for is passed on, by a claim of none: another worker may be waiting.
-        return bool(self._hot) or (self._room() > 0 and time.monotonic() >= self._claim_at)
+        return bool(self._hot) or (self._wants_more() and time.monotonic() >= self._claim_at)
 
     def _exchange(self) -> None:
         if self._closed:
@@ -258,6 +274,9 @@ class Pump(threading.Thread):
             self._backoff = 0.0
         self._observe(errand)
         self._book.discard(errand.reported)
+        if self._kept:
+            kept, self._kept = self._kept, []
+            self._start_attempts(kept)
         if errand.request is not None:
             self._take(errand.request, errand.answer, errand.started)
         # Last, so that slots do not wait for it.
@@ -288,7 +307,7 @@ class Pump(threading.Thread):
     def _request(self, settling: int) -> ClaimRequest | None:
         if self.paused or self.draining or not self._queues:
             return None
-        room = self._room() + settling
+        room = 0 if self.runs_alone else self._room() + settling
         if room <= 0 and not self._hot:
             return None
         if self._is_hurried():
@@ -342,6 +361,8 @@ class Pump(threading.Thread):
             lease_end = started + request.lease_seconds
             attempts = [Attempt(claimed, lease_end) for claimed in claim.tasks]
             self._book.add(attempts)
+            if not self.draining:
+                attempts = self._keep_apart(attempts)
             if len(self._book) > self.max_workers:
                 self._in_advance.append((self.claimed_at + LONGEST_HOLD_SECONDS, attempts))
             if self.draining:
@@ -357,6 +378,17 @@ class Pump(threading.Thread):
         self._claim_at = self.claimed_at + min(idle, idle if claim.next_due is None else claim.next_due)
         if request.limit > len(claim.tasks):
             self._listener.arm(self._queues)
+
+    def _keep_apart(self, attempts: list[Attempt]) -> list[Attempt]:
+        """Give back what is not to be held beside tasks whose workers died; what may begin right away."""
+        kept = may_keep([attempt.claimed.crashes for attempt in attempts], self._free_slots(len(attempts)))
+        if kept < len(attempts):
+            self.pace.observe_stall()
+            self._unreported += [attempt for attempt in attempts[kept:] if attempt.withdraw()]
+            self._kept += attempts[:kept]
+        if kept and attempts[0].claimed.crashes >= ALONE_AFTER:
+            self._alone = attempts[0]
+        return attempts if kept == len(attempts) else []
 
     def _back_off(self, error: DistributedQueueError | None) -> None:
         if not self._backoff and error is not None:

@@ -142,7 +142,7 @@ class Worker:
         parts = self._parts
         if parts is None or parts.pump.draining or not parts.pump.is_alive():
             return False
-        busy = len(parts.book) >= parts.pump.max_workers
+        busy = len(parts.book) >= parts.pump.max_workers or parts.pump.runs_alone
         return busy or self._paused or time.monotonic() - parts.pump.claimed_at < _SILENT_SECONDS
 
     def get_stats(self) -> dict[str, Any]:
