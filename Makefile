@@ -56,7 +56,7 @@ bench: .venv/.run-ready servers ## Measure speed and cost on this machine (ARGS=
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks $(ARGS)
 
 .PHONY: bench-check
-bench-check: .venv/.run-ready servers ## Fail where speed, compared with something raw, has fallen by over a third
+bench-check: .venv/.run-ready servers ## Fail where a task costs over a third more than expected, compared with something raw
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks raw enqueue process memory rest \
 		--scale 0.2 --check benchmarks/expected.json $(ARGS)
 
@@ -106,6 +106,7 @@ clean: ## Remove everything that these targets made
 .PHONY: servers
 servers:
 	@scripts/need-redis.sh
+	@scripts/need-chromium.sh
 
 # The stamps are written last: a set-up that was interrupted is taken up again.
 .venv/.made: scripts/make-venv.sh

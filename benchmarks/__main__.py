@@ -41,8 +41,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into that document")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the curves there, as SVG")
-    parser.add_argument("--check", type=Path, metavar="FILE", help="fail where a ratio has fallen by over a third")
-    parser.add_argument("--expect", type=Path, metavar="FILE", help="write the ratios that --check compares with")
+    parser.add_argument("--check", type=Path, metavar="FILE", help="fail where a task costs over a third more")
+    parser.add_argument("--expect", type=Path, metavar="FILE", help="write what --check compares with")
     parser.add_argument(
         "--from", dest="earlier", type=Path, nargs="+", metavar="FILE", help="measure nothing: take it from there"
     )

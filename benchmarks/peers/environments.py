@@ -55,7 +55,7 @@ class Environment:
         except FileNotFoundError as error:
             raise NotInstalled(f"{error.filename} is not installed") from error
         except subprocess.CalledProcessError as error:
-            raise NotInstalled(error.stderr.strip().splitlines()[-1]) from error
+            raise NotInstalled(error.stderr.strip().rpartition("\n")[2] or f"{error.cmd[0]} failed") from error
         self._stamp.write_text(self._pins.read_text())
 
     def command(self, words: tuple[str, ...], **values: object) -> list[str]:
