@@ -67,7 +67,8 @@ class Flood:
         self._port = port
         self._clients = clients
         body = json.dumps({"queue": FULL, "payload": {"type": "work"}}).encode()
-        head = f"POST /api/v1/tasks HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        lines = ("POST /api/v1/tasks HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json")
+        head = "\r\n".join((*lines, f"Content-Length: {len(body)}"))
         self._request = f"{head}\r\n\r\n".encode() + body
         self.seconds: list[float] = []
         """What each refusal took."""
