@@ -33,8 +33,11 @@ class Pair(NamedTuple):
         self._signal(signal.SIGSTOP)
 
     def continue_replica(self) -> None:
-        """Let it go on where it was."""
+        """Let it go on where it was, and wait until it has caught up."""
         self._signal(signal.SIGCONT)
+        with redis.Redis(port=self.primary.port) as client:
+            client.set("caught-up", "")
+            eventually(lambda: client.wait(1, 1000) == 1)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self.replica.pid is not None
