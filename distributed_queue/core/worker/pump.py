@@ -76,10 +76,8 @@ class Pump(threading.Thread):
         self._unreported: list[Attempt] = []
         self._in_advance: deque[tuple[float, list[Attempt]]] = deque()
         """Claims beyond what could begin at once, and until when they may wait, on the monotonic clock."""
-        self._alone: Attempt | None = None
-        """The attempt beside which nothing is to be claimed."""
-        self._kept: list[Attempt] = []
-        """Attempts that begin once what was claimed with them was given back."""
+        self._alone: Attempt | None = None  # beside which nothing is to be claimed
+        self._kept: list[Attempt] = []  # which begin once what was claimed with them was given back
         self._hot: set[str] = set()
         self._claim_at = 0.0
         """When to claim again without news, on the monotonic clock."""
@@ -91,8 +89,7 @@ class Pump(threading.Thread):
         self._closed = False
         """Whether the queue was closed under us: then there is nobody to report to."""
         self.max_workers = max_workers
-        self.paused = False
-        self.draining = False
+        self.paused = self.draining = False
         self.pace = Pace()
         self.claimed_at = time.monotonic()
         """When a claim was last answered, on the monotonic clock."""
