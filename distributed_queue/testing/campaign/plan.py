@@ -30,7 +30,7 @@ class Plan:
     producers: int = 2
     slots: int = 8
     """Handlers that a worker runs at once."""
-    rate: float = 3000.0
+    rate: float = 4000.0
     """Tasks that the producers submit a second, together, while they can."""
     lease_seconds: float = 2.0
     pause_seconds: float = 0.6
