@@ -120,6 +120,8 @@ class RedisFaults:
     @contextmanager
     def _forgetful(self, _: str) -> Iterator[None]:
         self._ask("SCRIPT FLUSH")
+        with suppress(redis.ResponseError):  # before Redis 7 there are no functions
+            self._ask("FUNCTION FLUSH")
         yield
 
     @contextmanager
