@@ -94,14 +94,14 @@ async def stream_events(
         Query(max_length=_MAX_QUEUES, description="Follow this queue; may be repeated. Without it, all."),
     ] = None,
     last_event_id: Annotated[
-        str | None,
+        str,
         Header(
             alias="Last-Event-ID",
             max_length=16_384,
             pattern=MARKS,
             description="Go on after this event. Browsers send it by themselves.",
         ),
-    ] = None,
+    ] = "",
 ) -> Response:
     """Every change of state of every task, in the order of each queue's journal, as it happens.
 

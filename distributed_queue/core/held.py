@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from distributed_queue.core.payload import encode_result
+from distributed_queue.core.payload import UNREADABLE, encode_result
 from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
 from distributed_queue.core.storage import Lease, LeaseState, Outcome, Settlement, Storage
 from distributed_queue.core.task import Failure, Task, encode_failure, from_claimed
@@ -41,7 +41,7 @@ class HeldLeases:
         except InvalidTask as error:
             failure = encode_failure(Failure.of(error, claimed.attempt))
             settlement = Settlement(
-                claimed.queue, claimed.id, claimed.attempt, Outcome.BURY, error=failure, reason="unreadable"
+                claimed.queue, claimed.id, claimed.attempt, Outcome.BURY, error=failure, reason=UNREADABLE
             )
             self._storage.settle([settlement])
             return None

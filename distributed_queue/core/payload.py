@@ -2,16 +2,20 @@
 
 A *body* is what storages keep and never look into: MessagePack of ``[payload]``, or ``[payload, policies]`` where a
 task has policies of its own. It is encoded once, when the task is enqueued, and passed on untouched.
+
+Storages are not trusted: others may write there, and later versions will. What this version does not know makes a body
+unreadable, and an unreadable task ends as a dead letter that keeps its body.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from binascii import b2a_base64
+from typing import Annotated, Any
 
 import msgspec
 
-from distributed_queue.core.retry import RetryPolicy
+from distributed_queue.core.retry import MAX_DELAY_SECONDS, MAX_RETRIES_LIMIT, RetryPolicy
 from distributed_queue.errors import InvalidResult, InvalidTask, PayloadTooLarge
 
 MAX_BODY_BYTES = 1 << 20
@@ -21,27 +25,42 @@ MAX_DEPTH = 64
 DEFAULT_TYPE = "default"
 MAX_TYPE_LENGTH = 200
 
+UNREADABLE = "unreadable"
+"""Why a task is dead of which the stored body, or the record around it, cannot be read."""
+
+
+def _refuse_extension(code: int, _: memoryview) -> Any:
+    raise ValueError(f"an extension of MessagePack, {code}, is nothing that JSON has")
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode_any = msgspec.msgpack.Decoder().decode
+_decode_any = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
+_MALFORMED = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+"""What decoding raises for bytes that are no MessagePack, or nothing that is stored here."""
 _SCALARS = frozenset({str, int, bool, type(None)})
 
 
 class Policies(
-    msgspec.Struct, omit_defaults=True, frozen=True, kw_only=True, rename={"max_retries": "r", "timeout": "t"}
+    msgspec.Struct,
+    omit_defaults=True,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    rename={"max_retries": "r", "timeout": "t"},
 ):
     """What a task asks for beyond its payload, as stored."""
 
-    max_retries: int | None = None
-    timeout: float | None = None
+    max_retries: Annotated[int, msgspec.Meta(ge=0, le=MAX_RETRIES_LIMIT)] | None = None
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=MAX_DELAY_SECONDS)] | None = None
     retry: RetryPolicy | None = None
 
 
-class _Body(msgspec.Struct, array_like=True):
+class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     payload: Any
     policies: Policies | None = None
 
 
-_decode_body = msgspec.msgpack.Decoder(_Body).decode
+_decode_body = msgspec.msgpack.Decoder(_Body, ext_hook=_refuse_extension).decode
 _NO_POLICIES = Policies()
 
 
@@ -96,7 +115,7 @@ def decode_body(body: bytes) -> tuple[Any, Policies]:
     """The payload and policies of a stored body. Raises ``InvalidTask`` where the bytes are not a body."""
     try:
         decoded = _decode_body(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _MALFORMED as error:
         raise InvalidTask(f"The stored body cannot be read: {error}", field="body") from error
     return decoded.payload, decoded.policies or _NO_POLICIES
 
@@ -115,9 +134,29 @@ def encode_result(value: Any, limit_bytes: int = MAX_BODY_BYTES) -> bytes:
     return encoded
 
 
-def decode_value(encoded: bytes) -> Any:
-    """The value of an encoded result or progress."""
-    return _decode_any(encoded)
+def shown_body(body: bytes) -> tuple[Any, Policies]:
+    """As ``decode_body``, for looking at. Of a body that cannot be read, or not be shown as JSON, see ``in_base64``."""
+    try:
+        payload, policies = decode_body(body)
+    except InvalidTask:
+        return in_base64(body), _NO_POLICIES
+    return (in_base64(body) if _incompatibility(payload) else payload), policies
+
+
+def shown_value(encoded: bytes | None) -> Any:
+    """The value of an encoded result or progress, if there is one. Of what is neither, see ``in_base64``."""
+    if encoded is None:
+        return None
+    try:
+        value = _decode_any(encoded)
+    except _MALFORMED:
+        return in_base64(encoded)
+    return in_base64(encoded) if _incompatibility(value) else value
+
+
+def in_base64(stored: bytes) -> dict[str, str]:
+    """How bytes that nobody understands are shown: ``{"base64": "…"}``."""
+    return {"base64": b2a_base64(stored, newline=False).decode()}
 
 
 def _reason(error: Exception) -> str:

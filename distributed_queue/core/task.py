@@ -13,10 +13,11 @@ from distributed_queue.core.payload import (
     MAX_BODY_BYTES,
     Policies,
     decode_body,
-    decode_value,
     encode_body,
     handler_data,
     payload_type,
+    shown_body,
+    shown_value,
 )
 from distributed_queue.core.retry import MAX_DELAY_SECONDS, MAX_RETRIES_LIMIT, RetryPolicy
 from distributed_queue.core.storage import ClaimedTask, NewTask, StoredTask, check_queue_name
@@ -140,7 +141,10 @@ def encode_failure(failure: Failure) -> bytes:
 
 def decode_failure(encoded: bytes) -> Failure:
     """A failure from its stored form."""
-    return _decode_failure(encoded)
+    try:
+        return _decode_failure(encoded)
+    except (msgspec.MsgspecError, ValueError):
+        return Failure("The stored error cannot be read.")
 
 
 def to_new_task(task: Task, limit_bytes: int = MAX_BODY_BYTES) -> NewTask:
@@ -184,11 +188,8 @@ def from_claimed(claimed: ClaimedTask) -> Task:
 
 
 def from_stored(stored: StoredTask) -> Task:
-    """The task as the storage knows it; one whose body cannot be read has the payload None, and can still be listed."""
-    try:
-        payload, policies = decode_body(stored.body)
-    except InvalidTask:
-        payload, policies = None, _PLAIN
+    """The task as the storage knows it. What cannot be read of it is ``{"base64": …}``, so it can still be listed."""
+    payload, policies = shown_body(stored.body)
     failure = decode_failure(stored.error) if stored.error is not None else None
     return Task(
         stored.priority,
@@ -208,11 +209,11 @@ def from_stored(stored: StoredTask) -> Task:
         started_at=stored.started_at,
         finished_at=stored.finished_at,
         worker_id=stored.worker_id,
-        result=decode_value(stored.result) if stored.result is not None else None,
+        result=shown_value(stored.result),
         error=failure.error if failure else None,
         traceback=failure.traceback if failure else None,
         reason=stored.reason,
-        progress=decode_value(stored.progress) if stored.progress is not None else None,
+        progress=shown_value(stored.progress),
         cancel_requested=stored.cancel_requested,
     )
 

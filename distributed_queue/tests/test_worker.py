@@ -343,7 +343,7 @@ class TestTasksThatCannotRun:
             assert queue.wait_result(fine.task_id, LIMIT) == "fine"
             eventually(lambda: queue.get_stats()["dead_letter_count"] == 1)
         (letter,) = queue.get_dead_letters()
-        assert (letter.task_id, letter.reason, letter.payload) == (broken.task_id, "unreadable", None)
+        assert (letter.task_id, letter.reason, letter.payload) == (broken.task_id, "unreadable", {"base64": "wQ=="})
         assert broken.task_id in caplog.text
 
 

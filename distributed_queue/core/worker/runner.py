@@ -9,7 +9,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from distributed_queue.core.payload import decode_body, encode_result, payload_type, type_and_data
+from distributed_queue.core.payload import UNREADABLE, decode_body, encode_result, payload_type, type_and_data
 from distributed_queue.core.storage import Outcome, Settlement
 from distributed_queue.core.task import Failure, describe, encode_failure
 from distributed_queue.core.worker.children import RemoteTraceback
@@ -214,7 +214,7 @@ class Runner:
             task = attempt.task
         except InvalidTask as unreadable:
             logger.error("task %s cannot be read and is dead: %s", claimed.id, unreadable)  # noqa: TRY400 - ours
-            return attempt.report(Outcome.BURY, error=encoded, reason="unreadable")
+            return attempt.report(Outcome.BURY, error=encoded, reason=UNREADABLE)
         if self._error_handler is not None and not isinstance(error, (Snooze, Discard)):
             self._tell(self._error_handler, task, error)
         outcome, delay, reason = self._judge(attempt, handler, task, error)

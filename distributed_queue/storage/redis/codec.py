@@ -39,7 +39,6 @@ _is_packable = re.compile(r"[01][0-9a-f]{7}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fu
 _TEXT_MARK = b"#"
 _FIRST_TEXT_BYTE = 0x20
 _ORDER_BITS = 43
-_DEFAULT_TYPE = DEFAULT_TYPE.encode()
 SECOND_MS = 1000
 
 OUTCOMES = (Outcome.COMPLETE, Outcome.RETRY, Outcome.BURY, Outcome.RELEASE, Outcome.SNOOZE, Outcome.CANCEL)
@@ -89,7 +88,7 @@ def unpack_id(inside: bytes) -> str:
     if inside and inside[0] < _FIRST_TEXT_BYTE:
         digits = inside.hex()
         return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-    return inside[1:].decode()
+    return inside[1:].decode(errors="replace")
 
 
 # What scripts are given
@@ -155,37 +154,40 @@ class Described(NamedTuple):
     score: bytes
 
 
-def stored_task(queue: str, task_id: str, described: Described | Sequence[Any]) -> StoredTask:
-    """The task as the port describes it."""
+def stored_task(
+    queue: str, task_id: str, described: Described | Sequence[Any], listed: TaskStatus = TaskStatus.PENDING
+) -> StoredTask:
+    """The task as the port describes it. ``listed`` is its state where its record does not say a known one.
+
+    Something else may have written the record. What does not fit counts as 0 or is left out: looking must go on.
+    """
     flat, score = described
-    fields: dict[bytes, bytes] = dict(zip(flat[::2], flat[1::2], strict=True))
-    get = fields.get
-    status = TaskStatus(get(b"s", b"pending").decode())
-    order = score if status is TaskStatus.PENDING else fields[b"o"]
+    get = dict(zip(flat[::2], flat[1::2], strict=True)).get
+    status = _STATUS.get(get(b"s", b"pending" if get(b"c") else b""), listed)
+    order = score if status is TaskStatus.PENDING else get(b"o")
     runs = status is TaskStatus.PROCESSING
-    at = int(float(score)) / SECOND_MS
-    worker, reason = get(b"w"), get(b"z")
+    at = _whole(score) / SECOND_MS
     return StoredTask(
         queue=queue,
         id=task_id,
-        type=get(b"t", _DEFAULT_TYPE).decode(),
+        type=_text(get(b"t")) or DEFAULT_TYPE,
         status=status,
-        priority=int(float(order)) >> _ORDER_BITS,
-        body=fields[b"b"],
-        attempt=int(get(b"a", 0)),
-        failures=int(get(b"f", 0)),
-        crashes=int(get(b"k", 0)),
-        created_at=int(fields[b"c"]) / SECOND_MS,
+        priority=_whole(order) >> _ORDER_BITS,
+        body=get(b"b", b""),
+        attempt=_whole(get(b"a")),
+        failures=_whole(get(b"f")),
+        crashes=_whole(get(b"k")),
+        created_at=_whole(get(b"c")) / SECOND_MS,
         due_at=at if status in (TaskStatus.SCHEDULED, TaskStatus.RETRYING) else None,
         expires_at=_seconds(get(b"x")),
         started_at=_seconds(get(b"g")),
         finished_at=at if status.finished else None,
-        worker_id=worker.decode() if runs and worker is not None else None,
+        worker_id=_text(get(b"w")) if runs else None,
         lease_expires_at=at if runs else None,
-        cancel_requested=b"q" in fields,
+        cancel_requested=get(b"q") is not None,
         result=get(b"v"),
         error=get(b"e"),
-        reason=None if reason is None else reason.decode(),
+        reason=_text(get(b"z")),
         progress=get(b"h"),
     )
 
@@ -219,8 +221,22 @@ def flags(text: bytes) -> list[bool]:
     return [byte == 0x31 for byte in text]  # noqa: PLR2004 - "1"
 
 
+_STATUS = {str(status).encode(): status for status in TaskStatus}
+
+
 def _seconds(milliseconds: bytes | None) -> float | None:
-    return None if milliseconds is None else int(milliseconds) / SECOND_MS
+    return None if milliseconds is None else _whole(milliseconds) / SECOND_MS
+
+
+def _whole(number: bytes | None) -> int:
+    try:
+        return int(float(number or 0))
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _text(stored: bytes | None) -> str | None:
+    return None if stored is None else stored.decode(errors="replace")
 
 
 # The journal
@@ -242,10 +258,14 @@ _decode_entry = msgspec.msgpack.Decoder(_StoredEntry).decode
 
 
 def journal_entry(stream_id: bytes, fields: list[bytes]) -> JournalEntry:
-    """An entry of the stream."""
-    entry = _decode_entry(fields[1])
-    changes = [Change(EVENTS[each.event], unpack_id(each.id), each.attempt, each.detail) for each in entry.changes]
-    return JournalEntry(int(stream_id.partition(b"-")[0]), entry.at_ms / SECOND_MS, changes)
+    """An entry of the stream; without changes where it cannot be read, so that those who follow get past it."""
+    position = int(stream_id.partition(b"-")[0])
+    try:
+        entry = _decode_entry(fields[1])
+        changes = [Change(EVENTS[each.event], unpack_id(each.id), each.attempt, each.detail) for each in entry.changes]
+    except (msgspec.MsgspecError, ValueError, IndexError, RecursionError):
+        return JournalEntry(position, 0.0, [])
+    return JournalEntry(position, entry.at_ms / SECOND_MS, changes)
 
 
 # Settings

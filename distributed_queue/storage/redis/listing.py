@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _LOOKS_PER_PAGE = 2000
 """Tasks looked at for one page, however few of them match."""
 _STATES = tuple(state for state in LISTED_ORDER if state in INDEXES)
+
+
+_is_score = re.compile(r"-?(?:inf|[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)").fullmatch
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -83,8 +87,8 @@ def _list(
         *("0" if where.type is None else "1", where.type or ""),
     )
     found, *last = gateway.connections.run(call)
-    tasks = [stored_task(queue, unpack_id(member), (fields, score)) for member, fields, score in found]
-    return tasks, Place(queue, str(state), last[0].decode(), last[1]) if last else None
+    tasks = [stored_task(queue, unpack_id(member), (fields, score), state) for member, fields, score in found]
+    return tasks, Place(queue, str(state), last[0].decode(errors="replace"), last[1]) if last else None
 
 
 def _encode(place: Place) -> str:
@@ -93,6 +97,10 @@ def _encode(place: Place) -> str:
 
 def _decode(cursor: str) -> Place:
     try:
-        return msgspec.msgpack.decode(base64.urlsafe_b64decode(cursor.encode()), type=Place)
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise InvalidCursor(f"{cursor!r:.100} is not a cursor of this storage") from error
+        place = msgspec.msgpack.decode(base64.urlsafe_b64decode(cursor.encode()), type=Place)
+        usable = TaskStatus(place.state) in _STATES and _is_score(place.score)
+    except (ValueError, msgspec.MsgspecError):
+        usable = False
+    if not usable:
+        raise InvalidCursor(f"{cursor!r:.100} is not a cursor of this storage")
+    return place

@@ -58,7 +58,8 @@ def stats(gateway: Gateway, queues: Sequence[str] | None) -> list[QueueStats]:
                 config=config_of(dict(zip(meta[::2], meta[1::2], strict=True))),
                 oldest_ready_age=None if age is None else age / SECOND_MS,
                 counters={
-                    counter.decode(): int(value) for counter, value in zip(counters[::2], counters[1::2], strict=True)
+                    counter.decode(errors="replace"): int(value)
+                    for counter, value in zip(counters[::2], counters[1::2], strict=True)
                 },
             )
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from distributed_queue.core import counters
 from distributed_queue.core.clock import ceil_ms
 from distributed_queue.core.lifecycle import Event
+from distributed_queue.core.records import MAX_COUNT
 from distributed_queue.core.storage import SWEEP_LIMIT, Change, Claim, ClaimedTask
 from distributed_queue.storage.sqlite.retention import trim
 from distributed_queue.storage.sqlite.rows import CANCELLED, DEAD, PENDING, PROCESSING, SECOND_MS, seconds
@@ -104,6 +105,8 @@ def _start(step: Step, queue: Queue, request: ClaimRequest, found: list[tuple[An
         if task_id in expired:
             expire(step, queue, expired[task_id])
             continue
+        if attempt >= MAX_COUNT:
+            raise OverflowError  # Nothing of ours counts so far: see ``mending``.
         keys.append(key)
         started.append(
             ClaimedTask(
@@ -111,7 +114,7 @@ def _start(step: Step, queue: Queue, request: ClaimRequest, found: list[tuple[An
                 task_id,
                 attempt + 1,
                 priority,
-                body,
+                body or b"",
                 failures,
                 crashes,
                 created_ms / SECOND_MS,

@@ -12,6 +12,7 @@ import apsw
 
 from distributed_queue.errors import StorageIncompatible, StorageUnavailable
 from distributed_queue.storage.sqlite import faults
+from distributed_queue.storage.sqlite.mending import is_text
 from distributed_queue.storage.sqlite.statements import migrations
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def open_writer(location: Location) -> apsw.Connection:
             )
     connection.pragma("synchronous", location.synchronous)
     connection.pragma("journal_size_limit", _WAL_KEPT_BYTES)
+    connection.create_scalar_function("is_text", is_text, 1, deterministic=True)
     connection.wal_autocheckpoint(0)  # the writer does it, after it has acknowledged
     _migrate(connection, location)
     return connection

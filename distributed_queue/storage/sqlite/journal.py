@@ -60,9 +60,17 @@ def _trim(step: Step, queue: Queue) -> None:
 def entries(read: Read, queue: str, after: int, limit: int) -> list[JournalEntry]:
     """Up to ``limit`` entries above a position."""
     return [
-        JournalEntry(position, at_ms / SECOND_MS, _decode(changes))
+        JournalEntry(position, at_ms / SECOND_MS, _changes(changes))
         for position, at_ms, changes in read(READ, queue, after, limit)
     ]
+
+
+def _changes(stored: bytes) -> list[Change]:
+    """The changes of an entry; none where they cannot be read, so that those who follow the journal get past it."""
+    try:
+        return _decode(stored)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return []
 
 
 def tail(read: Read, queue: str) -> int:

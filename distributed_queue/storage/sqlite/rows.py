@@ -74,8 +74,8 @@ class TaskRow(msgspec.Struct):
             self.key,
         )
 
-    def stored(self, queue: str, body: bytes) -> StoredTask:
-        """The task as the port describes it."""
+    def stored(self, queue: str, body: bytes | None) -> StoredTask:
+        """The task as the port describes it. Who deleted its body leaves it without one, which nobody can read."""
         status, at = STATUS[self.state], self.at_ms / SECOND_MS
         running = status is TaskStatus.PROCESSING
         return StoredTask(
@@ -84,7 +84,7 @@ class TaskRow(msgspec.Struct):
             type=self.type,
             status=status,
             priority=self.priority,
-            body=body,
+            body=body or b"",
             attempt=self.attempt,
             failures=self.failures,
             crashes=self.crashes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
@@ -49,14 +49,17 @@ from distributed_queue.storage.sqlite import (
 from distributed_queue.storage.sqlite.connection import check_version, create_file
 from distributed_queue.storage.sqlite.hub import Hub
 from distributed_queue.storage.sqlite.location import Location, parse_url
+from distributed_queue.storage.sqlite.mending import mended
 from distributed_queue.storage.sqlite.readers import Readers
 from distributed_queue.storage.sqlite.rows import SECOND_MS
 from distributed_queue.storage.sqlite.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from distributed_queue.storage.sqlite.step import Step
+
+T = TypeVar("T")
 
 
 class SQLiteStorage(Storage):
@@ -81,26 +84,29 @@ class SQLiteStorage(Storage):
         """``sqlite:///relative.db``, ``sqlite:////absolute.db``, with ``?synchronous=full`` (default) or ``normal``."""
         return cls(parse_url(url), clock)
 
+    def _write(self, operation: Callable[[Step], T]) -> T:
+        return mended(lambda: self._writer.run(operation), self._writer.run)
+
     # Work
 
     def enqueue(self, tasks: Sequence[NewTask]) -> list[bool]:
         for name in {task.queue for task in tasks}:
             check_queue_name(name)
-        return self._writer.run(lambda step: enqueueing.enqueue(step, tasks))
+        return self._write(lambda step: enqueueing.enqueue(step, tasks))
 
     def exchange(self, settlements: Sequence[Settlement], request: ClaimRequest | None) -> Exchange:
         def operation(step: Step) -> Exchange:
             settled = settling.settle(step, settlements)
             return Exchange(settled, claiming.claim(step, request) if request else Claim([]))
 
-        answer = self._writer.run(operation)
+        answer = self._write(operation)
         if request is not None and answer.claim.next_due == 0.0:
             # More than this one takes: the next waiter's turn.
             self._publish(dict.fromkeys(request.queues, True))
         return answer
 
     def extend(self, leases: Sequence[Lease], lease_seconds: float) -> list[LeaseState]:
-        return self._writer.run(lambda step: settling.extend(step, leases, lease_seconds))
+        return self._write(lambda step: settling.extend(step, leases, lease_seconds))
 
     def wait(self, queues: Sequence[str], timeout: float) -> tuple[str, ...]:
         with self._hub.watched():
@@ -112,12 +118,16 @@ class SQLiteStorage(Storage):
     # Reading
 
     def get(self, ids: Sequence[str], queue: str | None = None) -> list[StoredTask | None]:
-        return reading.get(self._readers.read, ids, queue)
+        return mended(lambda: reading.get(self._readers.read, ids, queue), self._writer.run)
 
     def find(self, where: TaskFilter, cursor: str | None = None, limit: int = 100) -> Page:
         after = None if cursor is None else listing.decode_cursor(cursor)
-        with self._readers.snapshot() as read:
-            return listing.find(read, where, after, limit)
+
+        def look() -> Page:
+            with self._readers.snapshot() as read:
+                return listing.find(read, where, after, limit)
+
+        return mended(look, self._writer.run)
 
     def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
         with self._readers.snapshot() as read:
@@ -129,16 +139,16 @@ class SQLiteStorage(Storage):
     # Control
 
     def cancel(self, queue: str, ids: Sequence[str]) -> list[StoredTask | None]:
-        return self._writer.run(lambda step: control.cancel(step, queue, ids))
+        return self._write(lambda step: control.cancel(step, queue, ids))
 
     def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
-        return self._writer.run(lambda step: control.requeue(step, queue, ids))
+        return self._write(lambda step: control.requeue(step, queue, ids))
 
     def delete(self, queue: str, ids: Sequence[str]) -> list[bool]:
-        return self._writer.run(lambda step: control.delete(step, queue, ids))
+        return self._write(lambda step: control.delete(step, queue, ids))
 
     def update(self, queue: str, task_id: str, changes: TaskUpdate) -> bool:
-        return self._writer.run(lambda step: control.update(step, queue, task_id, changes))
+        return self._write(lambda step: control.update(step, queue, task_id, changes))
 
     def clear(self, queue: str) -> int:
         forgotten, empty = 0, False
@@ -150,7 +160,7 @@ class SQLiteStorage(Storage):
             return some, is_empty
 
         while not empty:
-            some, empty = self._writer.run(operation)
+            some, empty = self._write(operation)
             forgotten += some
         return forgotten
 
@@ -160,18 +170,18 @@ class SQLiteStorage(Storage):
             config = reading.config(self._readers.read, queue)
             if config is not None:
                 return config
-        return self._writer.run(lambda step: control.configure(step, queue, changes))
+        return self._write(lambda step: control.configure(step, queue, changes))
 
     # Workers
 
     def beat(self, worker: WorkerInfo) -> BeatReply:
-        return self._writer.run(lambda step: workers.beat(step, worker, self._clock.now()))
+        return self._write(lambda step: workers.beat(step, worker, self._clock.now()))
 
     def workers(self) -> list[WorkerInfo]:
         return workers.alive(self._readers.read, self._clock.now())
 
     def command(self, worker: str, command: Command) -> None:
-        self._writer.run(lambda step: workers.command(step, worker, command, self._clock.now()))
+        self._write(lambda step: workers.command(step, worker, command, self._clock.now()))
 
     # Journal
 

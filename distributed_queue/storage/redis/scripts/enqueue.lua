@@ -26,6 +26,14 @@ local function write_new(key, task_type)
 end
 
 -- Store the tasks of one run.
+-- Store a body, unless there is something at its key, be it no task's.
+local function is_new(key, body)
+  local answer = redis.pcall('HSETNX', key, 'b', body)
+  if type(answer) == 'number' then return answer == 1 end
+  if string.find(answer.err, 'WRONGTYPE', 1, true) then return false end
+  error(answer.err)
+end
+
 local function store_run(at, total, flags)
   local task_type, priority, expires = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 5]
   local due = due_time(ARGV[at + 3], ARGV[at + 4])
@@ -35,7 +43,7 @@ local function store_run(at, total, flags)
   for i = at + RUN_HEAD, at + RUN_HEAD + 2 * total - 1, 2 do
     local id = ARGV[i]
     local key = TASK .. id
-    if redis.call('HSETNX', key, 'b', ARGV[i + 1]) == 0 then
+    if not is_new(key, ARGV[i + 1]) then
       flags[#flags + 1] = '0'
     else
       flags[#flags + 1] = '1'

@@ -3,7 +3,7 @@
 -- ARGV    1 now in ms or '', 2 ms from now, then id and attempt of each lease
 -- Result  a text with a 0 for each lease that is lost, a 1 if it is held, a 2 if it is held and cancellation was asked for
 -- Cost    about 10 µs and 2 µs a lease
--- include: time, queue, journal, counters, moves, task, step
+-- include: time, queue, journal, counters, moves, task, load, step
 
 open_queue(1)
 write_even_if_full()

@@ -14,7 +14,7 @@ end
 local first = redis.call('ZRANGE', READY, 0, 0)[1]
 local age = false
 if first then
-  local times = redis.call('HMGET', TASK .. first, 'r', 'c')
-  age = math.max(0, now - tonumber(times[1] or times[2]))
+  local times = redis.pcall('HMGET', TASK .. first, 'r', 'c')
+  age = math.max(0, now - (tonumber(times[1] or times[2]) or now))
 end
 return {sizes, redis.call('HGETALL', META), redis.call('HGETALL', COUNTERS), age}

@@ -4,7 +4,7 @@
 --         4 execute_after in ms, 8 progress), 6… they
 -- Result  1 or 0
 -- Cost    about 25 µs
--- include: time, queue, operation, journal, counters, moves, task, limits, step
+-- include: time, queue, operation, journal, counters, moves, task, load, limits, step
 
 local ID, TASK_ATTEMPT, GIVEN = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 

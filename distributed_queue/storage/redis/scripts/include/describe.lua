@@ -1,6 +1,12 @@
+-- The fields of a record, flat. What is no record, because something else wrote it, is told as one without fields.
+local function read_record(id)
+  local flat = redis.pcall('HGETALL', TASK .. id)
+  return flat.err and {'z', 'unreadable'} or flat
+end
+
 -- What a client is told of a task: its fields, flat, and its score in the index of its state. False for unknown ones.
 local function describe(id)
-  local flat = redis.call('HGETALL', TASK .. id)
+  local flat = read_record(id)
   if #flat == 0 then return false end
   local state = 'pending'
   for i = 1, #flat, 2 do

@@ -32,7 +32,8 @@ end
 local function trim_journal(bytes, max_bytes, oldest)
   for i, entry in ipairs(redis.call('XRANGE', JOURNAL, '-', '+', 'COUNT', TRIMMED_AT_ONCE)) do
     local id, blob = entry[1], entry[2][2]
-    local _, at = cmsgpack.unpack_one(blob, 1)
+    local readable, _, at = pcall(cmsgpack.unpack_one, blob, 1)
+    at = readable and tonumber(at) or 0
     if i == TRIMMED_AT_ONCE or (bytes <= max_bytes and at >= oldest) then
       redis.call('XTRIM', JOURNAL, 'MINID', id)
       set_meta('journal_since', at)

@@ -7,22 +7,26 @@ local function until_now(index)
   return redis.call('ZRANGEBYSCORE', index, '-inf', NOW, 'LIMIT', 0, SWEEP_LIMIT)
 end
 
+local function take_back_one(id, task, max_crashes)
+  local crashes = redis.call('HINCRBY', TASK .. id, 'k', 1)
+  remove(LEASES, id)
+  record(LEASE_LOST, id, task[ATTEMPT])
+  count('attempts.lost', task[TYPE])
+  if task[CANCEL] then
+    stop(id, task)
+  elseif crashes >= max_crashes then
+    bury(id, task, 'crashed')
+  else
+    make_ready(id, task, NOW, true)
+  end
+end
+
 -- Take back leases that ran out, each of which is a crash.
 local function take_back()
   local max_crashes = setting('max_crashes', 3)
   for _, id in ipairs(until_now(LEASES)) do
-    local task = load_task(id)
-    local crashes = redis.call('HINCRBY', TASK .. id, 'k', 1)
-    remove(LEASES, id)
-    record(LEASE_LOST, id, task[ATTEMPT])
-    count('attempts.lost', task[TYPE])
-    if task[CANCEL] then
-      stop(id, task)
-    elseif crashes >= max_crashes then
-      bury(id, task, 'crashed')
-    else
-      make_ready(id, task, NOW, true)
-    end
+    local task = load_indexed(id, 'processing')
+    if task then take_back_one(id, task, max_crashes) end
   end
   flush_moves()
 end
@@ -35,9 +39,11 @@ end
 -- Expire tasks that wait for longer than they may.
 local function expire_waiting()
   for _, id in ipairs(until_now(EXPIRY)) do
-    local task = load_task(id)
-    leave(id, task)
-    expire(id, task)
+    local task = load_indexed(id, 'pending', 'scheduled', 'retrying')
+    if task then
+      leave(id, task)
+      expire(id, task)
+    end
   end
   flush_moves()
 end
@@ -53,11 +59,13 @@ local function promote()
     end
   end
   visit_merged(lists, SWEEP_LIMIT, function(id, since, index)
-    local task = load_task(id)
-    remove(index, id)
-    if task[EXPIRES] then remove(EXPIRY, id) end
-    record(DUE, id, task[ATTEMPT])
-    make_ready(id, task, whole_text(since), false)
+    local task = load_indexed(id, 'scheduled', 'retrying')
+    if task then
+      remove(index, id)
+      if task[EXPIRES] then remove(EXPIRY, id) end
+      record(DUE, id, task[ATTEMPT])
+      make_ready(id, task, whole_text(since), false)
+    end
   end)
   flush_moves()
 end

@@ -18,7 +18,7 @@ end
 
 local function read_fields(id)
   local fields = {}
-  local flat = redis.call('HGETALL', TASK .. id)
+  local flat = redis.pcall('HGETALL', TASK .. id)
   for i = 1, #flat, 2 do
     fields[flat[i]] = flat[i + 1]
   end
@@ -42,6 +42,12 @@ local function start(id, order, fields, worker, deadline)
   return attempt
 end
 
+-- Whether a task of READY can be worked with.
+local function is_claimable(id, order, fields)
+  return fields.b and fields.c and whole(fields.c) and whole_or_none(fields.a) and whole_or_none(fields.f)
+    and whole_or_none(fields.k) and whole_or_none(fields.x) and whole_or_none(fields.r) and whole(order) and is_id(id)
+end
+
 local function is_late(fields)
   return fields.x and tonumber(fields.x) <= now
 end
@@ -57,7 +63,9 @@ local function take(wanted, worker, deadline, claims)
     for i = 1, #popped, 2 do
       local id, order = popped[i], whole_text(popped[i + 1])
       local fields = read_fields(id)
-      if is_late(fields) then
+      if not is_claimable(id, order, fields) then
+        park(id)
+      elseif is_late(fields) then
         remove(EXPIRY, id)
         redis.call('HSET', TASK .. id, 'o', order)
         expire(id, {fields.s, tonumber(fields.a or 0), fields.t})

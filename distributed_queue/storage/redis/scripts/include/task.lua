@@ -9,16 +9,6 @@ local STATE, ATTEMPT, TYPE, ORDER, EXPIRES, CANCEL, STARTED, FAILURES, CRASHES, 
 local CREATED = 11
 local DEFAULT_TYPE = 'default'  -- payload.DEFAULT_TYPE
 
--- The fields that transitions depend on, nil for an unknown task. Bodies are not read.
-local function load_task(id)
-  local task = redis.call('HMGET', TASK .. id, 's', 'a', 't', 'o', 'x', 'q', 'g', 'f', 'k', 'z', 'c')
-  if not task[CREATED] then return nil end
-  task[TYPE] = task[TYPE] or DEFAULT_TYPE
-  task[STATE] = task[STATE] or 'pending'
-  task[ATTEMPT] = tonumber(task[ATTEMPT] or 0)
-  return task
-end
-
 local function index_of(state)
   if state == 'pending' then return READY end
   if state == 'processing' then return LEASES end

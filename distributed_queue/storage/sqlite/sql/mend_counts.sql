@@ -1,0 +1,1 @@
+SELECT state, count(*) FROM tasks WHERE queue = ? GROUP BY state
