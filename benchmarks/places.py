@@ -10,6 +10,7 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getpagesize, getrusage
 from typing import TYPE_CHECKING, NamedTuple
 
+import apsw
 import redis
 
 from benchmarks.worker import LocalWorker, WorkerProcess
@@ -133,8 +134,11 @@ class SQLitePlace(Place):
         """Part of the client's and the worker's."""
 
     def used_bytes(self) -> int:
-        """The file and its write-ahead log."""
-        return sum(path.stat().st_size for path in self._folder.glob(f"{self._file.name}*"))
+        """Pages in use, whether they have reached the file already or are in its write-ahead log."""
+        connection = apsw.Connection(str(self._file))
+        pages, size, free = (connection.pragma(name) for name in ("page_count", "page_size", "freelist_count"))
+        connection.close()
+        return int(pages - free) * int(size)
 
 
 class RedisPlace(Place):

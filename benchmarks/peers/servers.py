@@ -56,9 +56,8 @@ class BenchRedis:
         self._client = redis.Redis.from_url(server.url)
 
     def empty(self) -> None:
-        """Drop all data and functions."""
+        """Drop all data."""
         self._client.flushall()
-        self._client.function_flush()
 
     def cpu_seconds(self) -> float:
         """As the server counts it."""
