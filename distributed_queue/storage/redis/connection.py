@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import redis
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from distributed_queue.storage.redis.durability import Confirmation
     from distributed_queue.storage.redis.pool import Command, Pool
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 RETRY_SECONDS = 2.0
@@ -101,7 +102,7 @@ class Connections(ABC):
         After trouble that may pass they are all sent again on a new connection, for ``retry_seconds``; each has to bear
         that. Raises the errors of ``faults.translate``, and ``NotReplicated``.
         """
-        return self._persist(lambda: self._attempt(commands, self.confirmation if confirmed else None))
+        return self._persist(self._attempt, commands, self.confirmation if confirmed else None)
 
     def close(self, farewell: Sequence[Command]) -> None:
         """Send a farewell, then close what is idle now, and what is in use when it is given back."""
@@ -111,13 +112,13 @@ class Connections(ABC):
                 self._attempt(farewell)
         self._hang_up()
 
-    def _persist(self, attempt: Callable[[], T]) -> T:
+    def _persist(self, attempt: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         started = time.monotonic()
         failures = 0
         while True:
             self.check_open()
             try:
-                return attempt()
+                return attempt(*args, **kwargs)
             except (redis.RedisError, OSError) as error:
                 passing = is_passing(error)
                 if passing:

@@ -19,12 +19,12 @@ from distributed_queue.storage.redis.faults import is_passing
 from distributed_queue.storage.redis.scripts import script_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import TypeAlias
 
     from redis.connection import Connection
 
-    from distributed_queue.storage.redis.addresses import Address, Target
+    from distributed_queue.storage.redis.addresses import Target
     from distributed_queue.storage.redis.codec import Arg
     from distributed_queue.storage.redis.durability import Confirmation
 
@@ -37,10 +37,8 @@ BLOCK_SECONDS = 5.0
 class Pool:
     """Connections to one server. Thread-safe, and a forked child makes its own."""
 
-    def __init__(self, target: Target, find: Callable[[], Address] | None = None) -> None:
+    def __init__(self, target: Target) -> None:
         self._target = target
-        self._find = find
-        """Where the server is, asked for each connection; None where the URL says it."""
         self._pid = os.getpid()
         self._idle: list[Connection] = []
         self._idle_blocking: list[Connection] = []
@@ -56,9 +54,7 @@ class Pool:
 
     def give_back(self, connection: Connection) -> None:
         """Let others use a connection again, all of whose answers have been read."""
-        self._idle.append(connection)
-        if self._closed:
-            self.drop_idle()
+        self._keep(connection, self._idle)
 
     @contextmanager
     def blocking(self) -> Iterator[Connection]:
@@ -73,16 +69,15 @@ class Pool:
         except BaseException:
             connection.disconnect()
             raise
-        self._idle_blocking.append(connection)
-        if self._closed:
-            self.drop_idle()
+        self._keep(connection, self._idle_blocking)
 
     def make(self, answer_seconds: float) -> Connection:
         """A new connection, which the caller closes."""
-        if self._find is None:
-            return self._target.kind(**self._target.options, socket_timeout=answer_seconds)
-        host, port = self._find()
-        return self._target.kind(**self._target.options, host=host, port=port, socket_timeout=answer_seconds)
+        return self._target.kind(**self._target.options, socket_timeout=answer_seconds)
+
+    def is_current(self, connection: Connection) -> bool:  # noqa: ARG002  # where the server may change, it does
+        """Whether a connection leads to where a new one would."""
+        return True
 
     def first_answer(self, command: Command) -> Any:
         """What a server says that may not be one: on a connection of its own, which does not wait long."""
@@ -108,6 +103,14 @@ class Pool:
                     idle.pop().disconnect()
                 except IndexError:  # another thread took the last
                     break
+
+    def _keep(self, connection: Connection, idle: list[Connection]) -> None:
+        if not self.is_current(connection):
+            connection.disconnect()
+            return
+        idle.append(connection)
+        if self._closed:
+            self.drop_idle()
 
     def _adopt(self) -> None:
         """In a forked child: leave the parent's connections alone."""
@@ -138,27 +141,36 @@ class Talk:
 
     def finish(self) -> list[Any]:
         """What each command was answered, errors among them. Raises ``NotReplicated``."""
-        commands, last, connection = self._commands, self._last, self._connection
+        connection = self._connection
         try:
-            replies = receive(connection, len(commands) + len(last))
-            unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-            for index in unknown:
-                (replies[index],) = converse(connection, [script_of(commands[index]).teach(commands[index])])
-            if unknown and last:  # which came too early
-                replies[len(commands) :] = converse(connection, last)
+            replies, trouble = receive(connection, len(self._commands) + len(self._last))
+            if trouble:
+                trouble = self._teach(replies)
         except BaseException:
             connection.disconnect()
             raise
-        trouble = [reply for reply in replies if isinstance(reply, redis.ResponseError)]
-        if any(map(is_passing, trouble)):
+        if trouble and any(map(is_passing, trouble)):
             connection.disconnect()
         else:
             self._pool.give_back(connection)
+        if not self._last:
+            return replies
+        replies, confirmed = replies[: len(self._commands)], replies[len(self._commands) :]
+        refused = [reply for reply in replies if isinstance(reply, redis.ResponseError)]
         # A slot that was moved is no trouble: what was done here has to be confirmed all the same.
-        refused = [reply for reply in replies[: len(commands)] if isinstance(reply, redis.ResponseError)]
-        if self._confirmation is not None and last and all(isinstance(each, AskError) for each in refused):
-            self._confirmation.check(replies[len(commands) :])
-        return replies[: len(commands)] if last else replies
+        if self._confirmation is not None and all(isinstance(each, AskError) for each in refused):
+            self._confirmation.check(confirmed)
+        return replies
+
+    def _teach(self, replies: list[Any]) -> list[redis.ResponseError]:
+        """Send scripts again that the server did not know; the errors that are left."""
+        unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        for index in unknown:
+            command = self._commands[index]
+            (replies[index],) = converse(self._connection, [script_of(command).teach(command)])
+        if unknown and self._last:  # which came too early
+            replies[len(self._commands) :] = converse(self._connection, self._last)
+        return [reply for reply in replies if isinstance(reply, redis.ResponseError)]
 
     def abandon(self) -> None:
         """Do not wait for the answers."""
@@ -168,7 +180,7 @@ class Talk:
 def converse(connection: Connection, commands: Sequence[Command]) -> list[Any]:
     """Send commands and read all the answers; errors of single commands are among them."""
     send(connection, commands)
-    return receive(connection, len(commands))
+    return receive(connection, len(commands))[0]
 
 
 def send(connection: Connection, commands: Sequence[Command]) -> None:
@@ -176,15 +188,17 @@ def send(connection: Connection, commands: Sequence[Command]) -> None:
     connection.send_packed_command([hiredis.pack_command(cast("tuple[Any, ...]", command)) for command in commands])
 
 
-def receive(connection: Connection, count: int) -> list[Any]:
-    """Read so many answers; errors of single commands are among them."""
+def receive(connection: Connection, count: int) -> tuple[list[Any], list[redis.ResponseError]]:
+    """Read so many answers, errors of single commands among them; and these errors once more."""
     replies: list[Any] = []
+    trouble: list[redis.ResponseError] = []
     for _ in range(count):
         try:
             replies.append(connection.read_response())
         except redis.ResponseError as error:
             replies.append(error)
-    return replies
+            trouble.append(error)
+    return replies, trouble
 
 
 def raise_trouble(replies: list[Any]) -> list[Any]:

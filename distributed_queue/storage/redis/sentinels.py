@@ -1,7 +1,8 @@
-"""Sentinels: which server is the primary now."""
+"""Sentinels: which server is the primary now, and the connections to it."""
 
 from __future__ import annotations
 
+import logging
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -9,15 +10,19 @@ from typing import TYPE_CHECKING, Any
 import redis
 
 from distributed_queue.storage.redis.addresses import Address
-from distributed_queue.storage.redis.pool import converse, raise_trouble
+from distributed_queue.storage.redis.pool import Pool, converse, raise_trouble
 
 if TYPE_CHECKING:
     from redis.connection import Connection
 
     from distributed_queue.storage.redis.addresses import Target
 
+logger = logging.getLogger(__name__)
+
 _ANSWER_SECONDS = 1.0
 """How long a Sentinel may take: there are others."""
+_LOOK_SECONDS = 1.0
+"""How often a Sentinel is asked whether the primary is still the same: each time another one."""
 
 
 class Sentinels:
@@ -56,6 +61,13 @@ class Sentinels:
             raise redis.ConnectionError(f"no Sentinel names a primary {self._target.service!r} ({reasons})")
         return max(views)[1]
 
+    def may_differ(self, primary: Address | None) -> bool:
+        """Whether one of the Sentinels, each time another, names another primary."""
+        with self._lock:
+            self._hosts.append(self._hosts.pop(0))
+            host = self._hosts[0]
+        return self._ask(host)[1] != primary
+
     def _ask(self, host: Address) -> tuple[int, Address]:
         """The number of the latest fail-over that a Sentinel knows of, and the primary that it names.
 
@@ -73,9 +85,53 @@ class Sentinels:
         return int(epoch), Address(name.decode(), int(port))
 
 
-def as_primary(target: Target) -> Target:
-    """The target whose new connections are refused by a server that is not the primary (any more, or yet)."""
-    return target._replace(options={**target.options, "redis_connect_func": _check_role})
+class PrimaryPool(Pool):
+    """The connections to the primary that the Sentinels name, made anew once they name another.
+
+    The old one may go on answering, even to writes: one that hands over, or was frozen, is told ten seconds later. What
+    it is given until then is lost. So a thread looks, as long as there are connections.
+    """
+
+    def __init__(self, target: Target) -> None:
+        options = {**target.options, "redis_connect_func": _check_role}
+        super().__init__(target._replace(options=options))
+        self._sentinels = Sentinels(target)
+        self._primary: Address | None = None
+        self._over = threading.Event()
+        self._looking: threading.Thread | None = None
+
+    def make(self, answer_seconds: float) -> Connection:
+        """A new connection to where the primary is now."""
+        self._primary = address = self._sentinels.find()
+        # In a forked child, the parent's thread is not alive.
+        if self._looking is None or not self._looking.is_alive():
+            self._looking = threading.Thread(target=self._look, name="dq-sentinels", daemon=True)
+            self._looking.start()
+        options = {**self._target.options, "host": address.host, "port": address.port}
+        return self._target.kind(**options, socket_timeout=answer_seconds)
+
+    def is_current(self, connection: Connection) -> bool:
+        """Whether it leads to the primary."""
+        return (connection.host, connection.port) == self._primary
+
+    def close(self) -> None:
+        """Close what is idle now, and what is in use when it is given back."""
+        self._over.set()
+        super().close()
+
+    def _look(self) -> None:
+        """Until closed, drop connections to a server that is the primary no more."""
+        while not self._over.wait(_LOOK_SECONDS):
+            try:
+                if self._sentinels.may_differ(self._primary):
+                    self._go_to(self._sentinels.find())
+            except (redis.RedisError, OSError) as error:
+                logger.debug("looking for the primary %s: %s", self._target.service, error)
+
+    def _go_to(self, primary: Address) -> None:
+        if primary != self._primary:
+            self._primary = primary
+            self.drop_idle()
 
 
 def _check_role(connection: Connection) -> None:

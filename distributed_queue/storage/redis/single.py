@@ -12,7 +12,7 @@ from distributed_queue.storage.redis.connection import (
     first_info,
 )
 from distributed_queue.storage.redis.pool import Pool, Talk, raise_trouble
-from distributed_queue.storage.redis.sentinels import Sentinels, as_primary
+from distributed_queue.storage.redis.sentinels import PrimaryPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ class SingleConnections(Connections):
         super().__init__(target)
         if target.topology == "sentinel":
             self.retry_seconds = FAIL_OVER_SECONDS
-            self._pool = Pool(as_primary(target), Sentinels(target).find)
+            self._pool: Pool = PrimaryPool(target)
         else:
             self._pool = Pool(target)
 

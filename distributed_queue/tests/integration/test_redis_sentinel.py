@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from distributed_queue.core.ids import new_task_id
 from distributed_queue.core.registry import open_storage
 from distributed_queue.errors import StorageUnavailable
 from distributed_queue.testing.builders import Q, complete
 from distributed_queue.testing.servers import HOST, free_port
 from distributed_queue.testing.steps import claim, claim_ids, enqueue
+from distributed_queue.testing.topologies import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,3 +88,22 @@ class TestFailOver:
             enqueue(storage, "t1")
             assert work.result(LIMIT) == (Q,)
             assert len(news.result(LIMIT)) == 1
+
+    def test_an_old_primary_that_answers_still_gets_no_more(
+        self, storage: Storage, sentinel_redis: SentinelRedis
+    ) -> None:
+        storage.configure(Q, {})
+        old = sentinel_redis.admin(sentinel_redis.primary())
+        old.execute_command("ACL SETUSER default -replicaof -slaveof -client|kill")
+        try:
+            sentinel_redis.fail_over(kill=False)
+            new = sentinel_redis.admin(sentinel_redis.primary())
+
+            def it_gets_tasks() -> bool:
+                enqueue(storage, new_task_id())
+                return bool(new.zcard(f"dq:{{{Q}}}:ready"))
+
+            wait_until("the new primary gets tasks", it_gets_tasks)
+            assert old.role()[0] == "master"
+        finally:
+            old.execute_command("ACL SETUSER default +@all")
