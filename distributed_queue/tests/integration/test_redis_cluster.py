@@ -302,3 +302,16 @@ class TestFailOver:
         for server in cluster.servers:
             if server.pid is not None:
                 cluster.admin(server).config_set("cluster-require-full-coverage", answer)
+
+
+def test_a_user_who_may_do_no_more_than_needed_can_work(cluster: RedisCluster) -> None:
+    for server in cluster.servers:
+        cluster.admin(server).execute_command(
+            "ACL", "SETUSER", "worker", "on", f">{SECRET}", "~dq:*", "+@all", "-@admin", "-@dangerous"
+        )
+    storage = open_storage(cluster.url.replace("://", f"://worker:{SECRET}@"))
+    assert storage.enqueue(batch("abc")) == [True] * 3
+    assert len(storage.claim(request(*APART)).tasks) == 3
+    assert storage.wait(APART, 0.01) == ()
+    assert SECRET not in storage.health().url
+    storage.close()

@@ -68,6 +68,17 @@ class TestOpening:
             )
         assert SECRET not in str(caught.value)
 
+    def test_a_user_who_may_not_ask_for_the_role_can_work(self, sentinel_redis: SentinelRedis) -> None:
+        for server in sentinel_redis.servers:
+            sentinel_redis.admin(server).execute_command(
+                "ACL", "SETUSER", "worker", "on", f">{SECRET}", "~dq:*", "+@all", "-@admin", "-@dangerous"
+            )
+        storage = open_storage(sentinel_redis.url.replace("://", f"://worker:{SECRET}@"))
+        enqueue(storage, "t1")
+        assert claim_ids(storage) == ["t1"]
+        assert SECRET not in storage.health().url
+        storage.close()
+
 
 class TestFailOver:
     """Another server takes the primary's place."""
