@@ -63,6 +63,7 @@ def _lines(base: str, place: str, health: StorageHealth, pool: WorkerPool, setti
     key = '-H "X-API-Key: $API_KEY" ' if settings.api_key or settings.api_keys_file else ""
     yield f"DistributedQ {__version__} is ready."
     yield ""
+    yield f"  Dashboard {base}/"
     yield f"  API       {base}/docs"
     yield f"  Health    {base}{_PREFIX}/health and {_PREFIX}/ready"
     yield f"  Metrics   {base}{_PREFIX}/metrics"

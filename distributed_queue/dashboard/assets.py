@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,6 +56,12 @@ class Assets:
         if "gzip" not in request.headers.get("accept-encoding", ""):
             return Response(asset.content, headers=headers, media_type=asset.media_type)
         return Response(asset.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=asset.media_type)
+
+
+@cache
+def load_assets() -> Assets:
+    """All of them; they do not change while the program runs."""
+    return Assets()
 
 
 def _load(content: bytes, name: str) -> _Asset:

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from distributed_queue.core.clock import SystemClock
-from distributed_queue.dashboard.assets import Assets
+from distributed_queue.dashboard.assets import load_assets
 from distributed_queue.dashboard.desk import Desk
 from distributed_queue.dashboard.gate import Gate, OpenGate
 from distributed_queue.dashboard.guarding import Guarding, show_missing
@@ -17,7 +17,7 @@ from distributed_queue.dashboard.live import Streams
 from distributed_queue.dashboard.routes import make_routes
 from distributed_queue.dashboard.sampler import Sampler
 from distributed_queue.dashboard.sessions import Sessions
-from distributed_queue.dashboard.shell import Notices, SettingRow, make_templates
+from distributed_queue.dashboard.shell import Notices, SettingRow, load_templates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,10 +53,9 @@ class Dashboard:
         self.sessions = Sessions()
         self.notices = Notices()
         self.streams = Streams()
-        assets = Assets()
-        self.templates = make_templates(assets)
+        self.templates = load_templates()
         self.app = Starlette(
-            routes=make_routes(assets),
+            routes=make_routes(load_assets()),
             middleware=[Middleware(Guarding, dashboard=self)],
             exception_handlers={HTTPException: show_missing},
         )

@@ -8,6 +8,8 @@ from typing import Any
 NOTHING = "–"  # noqa: RUF001 - a dash as tables have it
 _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 _MANY = 100_000
+_TEN = 10
+"""From here on, a number needs no digits behind its point."""
 
 
 def number(value: float | None) -> str:
@@ -43,17 +45,22 @@ def duration(seconds: float | None) -> str:
     if seconds < 0:
         return f"-{duration(-seconds)}"
     if seconds < 1:
-        milliseconds = seconds * 1000
-        return f"{milliseconds:.0f} ms" if milliseconds >= 10 or not milliseconds else f"{milliseconds:.1f} ms"  # noqa: PLR2004 - digits
-    if seconds < 10:  # noqa: PLR2004 - digits
+        return _milliseconds(seconds * 1000)
+    if seconds < _TEN:
         return f"{seconds:.1f} s"
-    for size, unit in _UNITS:
-        if seconds >= size:
-            whole = int(seconds // size)
-            smaller = next(((s, u) for s, u in _UNITS if s < size), None)
-            rest = int(seconds % size // smaller[0]) if smaller else 0
-            return f"{whole} {unit} {rest} {smaller[1]}" if smaller and rest and whole < 10 else f"{whole} {unit}"  # noqa: PLR2004 - digits
-    return f"{seconds:.0f} s"
+    size, unit = next(each for each in _UNITS if seconds >= each[0])
+    whole = int(seconds // size)
+    smaller = next((each for each in _UNITS if each[0] < size), None)
+    if smaller is None or whole >= _TEN:
+        return f"{whole} {unit}"
+    rest = int(seconds % size // smaller[0])
+    return f"{whole} {unit} {rest} {smaller[1]}" if rest else f"{whole} {unit}"
+
+
+def _milliseconds(number: float) -> str:
+    if not number or number >= _TEN:
+        return f"{number:.0f} ms"
+    return f"{number:.1f} ms" if number >= _TEN / 100 else "<0.1 ms"
 
 
 def ago(seconds: float) -> str:

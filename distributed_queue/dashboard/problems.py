@@ -41,7 +41,7 @@ def find_problems(sample: Sample) -> list[Problem]:
     """Everything that is wrong, the worst first."""
     if not sample.number:
         return []
-    found = [*_of_storage(sample), *_of_workers(sample)]
+    found = [*_of_storage(sample), *_of_workers(sample), *_of_dead(sample)]
     for stats in sample.queues:
         found += _of_queue(stats, sample)
     return sorted(found, key=lambda problem: problem.severity != BAD)
@@ -89,6 +89,15 @@ def _of_workers(sample: Sample) -> Iterator[Problem]:
             )
 
 
+def _of_dead(sample: Sample) -> Iterator[Problem]:
+    died = {name: rate.died for name, rate in sample.rates.queues.items() if rate.died}
+    if died:
+        most = sorted(died.items(), key=lambda item: (-item[1], item[0]))[:3]
+        where = ", ".join(f"{name} {number:,}" for name, number in most)
+        number = _many(sum(died.values()), "new dead letter")
+        yield Problem(WARNING, f"{number} {_span(sample.window)}: {where}", "See what killed them.", "/dead")
+
+
 def _of_queue(stats: QueueStats, sample: Sample) -> Iterator[Problem]:
     name, pending = stats.queue, stats.counts.get(TaskStatus.PENDING, 0)
     href = f"/queues/{name}"
@@ -124,12 +133,8 @@ def _of_queue(stats: QueueStats, sample: Sample) -> Iterator[Problem]:
 
 
 def _of_rate(name: str, rate: Rate, window: float) -> Iterator[Problem]:
-    span = f"in the last {window:.0f} s"
+    span = _span(window)
     share = rate.failure_share
-    if rate.died:
-        yield Problem(
-            WARNING, f"Queue {name}: {_many(rate.died, 'new dead letter')} {span}", "See why they failed.", "/dead"
-        )
     if rate.lost:
         yield Problem(
             BAD,
@@ -156,6 +161,10 @@ def _of_rate(name: str, rate: Rate, window: float) -> Iterator[Problem]:
 def worst(problems: Iterable[Problem]) -> str:
     """The severity of the worst, or nothing."""
     return next((problem.severity for problem in problems), "")
+
+
+def _span(window: float) -> str:
+    return "in the last minute" if window >= 55 else f"in the last {window:.0f} s"  # noqa: PLR2004 - about one
 
 
 def _many(number: int, what: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qs, quote
 
@@ -11,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse
 
 from distributed_queue.dashboard import formats
+from distributed_queue.dashboard.assets import load_assets
 from distributed_queue.dashboard.problems import find_problems, worst
 from distributed_queue.version import __version__
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from distributed_queue.dashboard.assets import Assets
     from distributed_queue.dashboard.dashboard import Dashboard
     from distributed_queue.dashboard.gate import Permission, Viewer
     from distributed_queue.dashboard.sampler import Sample
@@ -100,7 +101,8 @@ def note(request: Request, **facts: Any) -> None:
     dashboard_of(request).gate.record(request, viewer_of(request), facts)
 
 
-def make_templates(assets: Assets) -> Environment:
+@cache
+def load_templates() -> Environment:
     """The templates. Everything that comes into one is escaped; none of them marks anything as safe."""
     environment = Environment(
         loader=PackageLoader("distributed_queue.dashboard"),
@@ -112,7 +114,7 @@ def make_templates(assets: Assets) -> Environment:
     )
     environment.filters.update(formats.FILTERS)
     environment.filters["address"] = lambda text: quote(str(text), safe="")
-    environment.globals.update(asset=assets.address, version=__version__, navigation=NAVIGATION)
+    environment.globals.update(asset=load_assets().address, version=__version__, navigation=NAVIGATION)
     return environment
 
 

@@ -58,11 +58,10 @@ def whats_next(detail: Detail, now: float) -> str:
     """A sentence that says what the task waits for, and why."""
     task = detail.task
     when = f"in {duration(max(0.0, (task.execute_after or now) - now))}"
-    left = max(0, task.max_retries - task.retry_count)
     if task.status is TaskStatus.RETRYING:
         error = f" ({task.error.partition(':')[0]})" if task.error else ""
-        tries = f"{left:,} of {task.max_retries:,} retries are left"
-        return f"Next try {when}, because attempt {task.attempt} failed{error} and {tries}. {_backoff(task)}"
+        tries = f"it is retry {task.retry_count:,} of {task.max_retries:,}"
+        return f"Next try {when}, because attempt {task.attempt} failed{error}; {tries}. {_backoff(task)}"
     if task.status is TaskStatus.SCHEDULED:
         return f"Runs {when}: it was submitted, or snoozed, for then."
     if task.status is TaskStatus.PENDING:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
+from distributed_queue.core.durability import Durability
 from distributed_queue.dashboard.gate import Permission
 from distributed_queue.dashboard.shell import dashboard_of, render, viewer_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from distributed_queue.core.storage import StorageHealth
 
 
 async def show(request: Request) -> Response:
@@ -23,9 +26,19 @@ async def show(request: Request) -> Response:
         "settings.html",
         "Settings",
         health=sample.health,
+        remedies=_remedies(sample.health),
         rows=dashboard.settings if viewer.may(Permission.ADMIN) else (),
         closed=dashboard.gate.closed,
         permissions=[str(permission) for permission in Permission if viewer.may(permission)],
         python=platform.python_version(),
         place=dashboard.queue.storage.url,
     )
+
+
+def _remedies(health: StorageHealth | None) -> list[tuple[str, str]]:
+    """What would give more than there is."""
+    if health is None:
+        return []
+    order = list(map(str, Durability))
+    held = order.index(health.profile) if health.profile in order else -1
+    return [(profile, remedy) for profile, remedy in health.remedies.items() if order.index(profile) > held]

@@ -18,7 +18,16 @@
 
   function shown(value) {
     if (value === null || value === undefined) return "–";
-    return value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toPrecision(2);
+    return value === 0 ? "0" : value >= 10 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toPrecision(2);
+  }
+
+  function clock(seconds) {
+    const text = new Date(seconds * 1000);
+    return document.documentElement.dataset.zone === "local" ? text.toTimeString().slice(0, 8) : text.toISOString().slice(11, 19);
+  }
+
+  function clocks(chart, ticks, place, space, step) {
+    return ticks.map((tick) => (step >= 60 ? clock(tick).slice(0, 5) : clock(tick)));
   }
 
   function draw(place, points) {
@@ -31,9 +40,9 @@
       height: 170,
       cursor: { sync: { key: "hour" } },
       scales: { y: { range: (chart, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-      axes: [axis, { ...axis, size: 52, values: (chart, ticks) => ticks.map(shown) }],
+      axes: [{ ...axis, space: 70, values: clocks }, { ...axis, size: 52, values: (chart, ticks) => ticks.map(shown) }],
       series: [
-        { value: (chart, at) => (at === null ? "–" : new Date(at * 1000).toLocaleTimeString()) },
+        { label: "at", value: (chart, at) => (at === null ? "–" : clock(at)) },
         ...kind.series.map(([label, , name]) => ({ label, stroke: colour(name), width: 1.5, spanGaps: false, points: { show: false }, value: (chart, value) => shown(value) })),
       ],
     };
@@ -60,6 +69,7 @@
   let askedAt = Date.now();
   document.addEventListener("DOMContentLoaded", () => update(false));
   document.addEventListener("dq:theme", () => update(true));
+  document.addEventListener("dq:zone", () => update(true));
   document.addEventListener("dq:refreshed", () => {
     if (Date.now() - askedAt < 5000) return;
     askedAt = Date.now();

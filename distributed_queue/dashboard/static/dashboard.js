@@ -27,6 +27,7 @@
     remember("dq_zone", html.dataset.zone);
     showPreferences();
     showTimes();
+    document.dispatchEvent(new CustomEvent("dq:zone"));
   }
 
   function showPreferences() {
@@ -41,7 +42,7 @@
     for (const each of document.querySelectorAll("time[data-at]")) {
       const text = local ? localTime(Number(each.dataset.at)) : each.getAttribute("datetime");
       each.title = text;
-      if ("exact" in each.dataset) each.textContent = text;
+      if (each.dataset.exact) each.textContent = each.dataset.exact === "time" ? text.slice(11, 23) : text;
     }
   }
 
