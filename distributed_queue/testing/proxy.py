@@ -1,6 +1,6 @@
 """A TCP proxy that misbehaves on demand: what a network, or a server at a bad moment, does to its clients.
 
-It passes bytes on and understands none, except that ``swallow`` looks for the mark of a request. One thread serves all
+It passes bytes on and understands none, except that ``swallow`` looks for the marks of a request. One thread serves all
 connections. Its methods may be called from any thread, and have taken effect when they return.
 """
 
@@ -36,9 +36,9 @@ class FaultProxy:
     Lasting faults are context managers too: all is well again when they end. They may overlap.
     """
 
-    def __init__(self, server_port: int, *, seed: int = 0, mark: bytes = b"EVAL") -> None:
+    def __init__(self, server_port: int, *, seed: int = 0, marks: tuple[bytes, ...] = (b"EVAL", b"FCALL")) -> None:
         self._server_port = server_port
-        self._mark = mark
+        self._marks = marks
         self._chance = random.Random(seed)  # noqa: S311 - to be repeatable is the point
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="fault-proxy", daemon=True)
@@ -78,9 +78,9 @@ class FaultProxy:
         self._call(lambda: self._end_all(reset=True))
 
     def swallow(self, replies: int) -> None:
-        """Lose the next ``replies`` replies to requests that bear the mark: the connection is closed instead.
+        """Lose the next ``replies`` replies to requests that bear a mark: the connection is closed instead.
 
-        The server has done then what it was asked, and the client cannot know. The mark is by default that of a Redis
+        The server has done then what it was asked, and the client cannot know. The marks are by default those of a Redis
         script.
         """
         self._call(lambda: self._set_swallowing(replies))
@@ -164,7 +164,7 @@ class FaultProxy:
     async def _pass_requests(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while request := await reader.read(_CHUNK_BYTES):
-                link.marked |= self._mark in request
+                link.marked |= any(mark in request for mark in self._marks)
                 await self._hold()
                 writer.write(request)
                 await writer.drain()
@@ -226,7 +226,7 @@ class _Link:
     writers: list[asyncio.StreamWriter]
     tasks: list[asyncio.Future[None]] = field(default_factory=list)
     marked: bool = False
-    """A request with the mark went through, and was not answered yet."""
+    """A request with a mark went through, and was not answered yet."""
     reset: bool = False
     """End with RST rather than FIN."""
     ended: bool = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import hiredis
 import redis
-from redis.exceptions import AskError, NoScriptError
+from redis.exceptions import AskError, NoPermissionError, NoScriptError
 
 from distributed_queue.storage.redis.addresses import ANSWER_SECONDS, CONNECT_SECONDS
 from distributed_queue.storage.redis.faults import is_passing
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     Command: TypeAlias = tuple[Arg, ...]
 
+_FUNCTION_NOT_FOUND = "function not found"
+_UNKNOWN_COMMAND = "unknown command"
 BLOCK_SECONDS = 5.0
 """The longest that a command asks the server to block."""
 
@@ -39,6 +41,8 @@ class Pool:
 
     def __init__(self, target: Target) -> None:
         self._target = target
+        self.has_functions = True
+        """Whether scripts are called as functions: until the server says that it has none, or not for this user."""
         self._pid = os.getpid()
         self._idle: list[Connection] = []
         self._idle_blocking: list[Connection] = []
@@ -134,7 +138,8 @@ class Talk:
         self._last = confirmation.commands(commands) if confirmation else []
         self._connection = pool.borrow()
         try:
-            send(self._connection, [*commands, *self._last] if self._last else commands)
+            said = list(map(_as_function, commands)) if pool.has_functions else commands
+            send(self._connection, [*said, *self._last] if self._last else said)
         except BaseException:
             self._connection.disconnect()
             raise
@@ -163,18 +168,46 @@ class Talk:
         return replies
 
     def _teach(self, replies: list[Any]) -> list[redis.ResponseError]:
-        """Send scripts again that the server did not know; the errors that are left."""
-        unknown = [index for index, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        """Send scripts again that were not run for want of knowing them; the errors that are left."""
+        unknown = [index for index, command in enumerate(self._commands) if _was_not_run(command, replies[index])]
         for index in unknown:
-            command = self._commands[index]
-            (replies[index],) = converse(self._connection, [script_of(command).teach(command)])
+            replies[index] = self._send_again(self._commands[index], replies[index])
         if unknown and self._last:  # which came too early
             replies[len(self._commands) :] = converse(self._connection, self._last)
         return [reply for reply in replies if isinstance(reply, redis.ResponseError)]
 
+    def _send_again(self, command: Command, reply: Any) -> Any:
+        script, connection = script_of(command), self._connection
+        if _FUNCTION_NOT_FOUND in str(reply).lower():
+            load = (b"FUNCTION", b"LOAD", b"REPLACE", script.library.source)
+            taught, reply = converse(connection, [load, script.as_function(command)])
+            if not isinstance(taught, redis.ResponseError):
+                return reply
+        if not isinstance(reply, NoScriptError):
+            # It has no functions, or this user may not call or teach any.
+            self._pool.has_functions = False
+            (reply,) = converse(connection, [command])
+        if isinstance(reply, NoScriptError):
+            (reply,) = converse(connection, [script.teach(command)])
+        return reply
+
     def abandon(self) -> None:
         """Do not wait for the answers."""
         self._connection.disconnect()
+
+
+def _as_function(command: Command) -> Command:
+    return script_of(command).as_function(command) if command[0] == b"EVALSHA" else command
+
+
+def _was_not_run(command: Command, reply: Any) -> bool:
+    """Whether this is a script that the server does not know, or that this user may not call as a function."""
+    if command[0] != b"EVALSHA" or not isinstance(reply, redis.ResponseError):
+        return False
+    if isinstance(reply, (NoScriptError, NoPermissionError)):
+        return True
+    text = str(reply).lower()
+    return _FUNCTION_NOT_FOUND in text or _UNKNOWN_COMMAND in text
 
 
 def converse(connection: Connection, commands: Sequence[Command]) -> list[Any]:

@@ -12,6 +12,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
+from distributed_queue.storage.redis.functions import Library, library_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,10 +29,16 @@ class Script(NamedTuple):
 
     source: bytes
     sha: bytes
+    library: Library
+    """The same as a function."""
 
     def call(self, keys: Sequence[bytes], *args: Arg) -> tuple[Arg, ...]:
         """The command that runs it, provided that the server knows it."""
         return (b"EVALSHA", self.sha, len(keys), *keys, *args)
+
+    def as_function(self, call: tuple[Arg, ...]) -> tuple[Arg, ...]:
+        """The command for a server that has functions, provided that it knows this one."""
+        return (b"FCALL", self.library.name, *call[2:])
 
     def teach(self, call: tuple[Arg, ...]) -> tuple[Arg, ...]:
         """The same command for a server that does not know the script: it knows it afterwards."""
@@ -44,8 +52,10 @@ def load_script(name: str) -> Script:
     found = _INCLUDES.search(text)
     parts = [_read(f"include/{part.strip()}.lua") for part in found[1].split(",")] if found else []
     # Comments need not travel to the server.
-    source = _COMMENTS.sub("", "\n".join([*parts, text])).encode()
-    script = Script(source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
+    parts = [_COMMENTS.sub("", part) for part in (*parts, text)]
+    source = "\n".join(parts).encode()
+    sha = hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
+    script = Script(source, sha, library_of(name, parts))
     _loaded[script.sha] = script
     return script
 
