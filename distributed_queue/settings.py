@@ -124,8 +124,9 @@ class Settings:
     """TCP port that the server listens on. 0 takes any free one and says which."""
 
     storage_url: str | None = _setting(None, "DQ_STORAGE_URL", "REDIS_URL", secret=True)
-    """Where the tasks are: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``redis://host:6379/0``, ``rediss://…``
-    or ``memory://``. The default is a SQLite file in the user's data folder; name a Redis when several hosts work."""
+    """Where the tasks are: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``redis://host:6379/0``, ``rediss://…``,
+    ``redis+sentinel://host:26379/service/0``, ``redis+cluster://host:6379`` or ``memory://``. The default is a
+    SQLite file in the user's data folder; name a Redis when several hosts work."""
 
     durability: str | None = _setting(None, "DQ_DURABILITY", kind=_one_of(*map(str, Durability)))
     """What an acknowledged task has to survive at least, besides the death of any worker and client: ``none`` is
