@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from distributed_queue.api import create_app
+from distributed_queue.api import ApiOptions, create_app
 from distributed_queue.core.hybrid_queue import HybridQueue
-from distributed_queue.tests.surfaces.api_server import Api, serve_with_workers
+from distributed_queue.tests.security.inprocess import InProcess
+from distributed_queue.tests.surfaces.api_server import API, make_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ HOSTILE = [
 ]
 """Values that a name, a number, a cursor or an id could be."""
 DEEP = 100_000
-JSON = {"Content-Type": "application/json"}
+JSON: dict[str, str | bytes] = {"Content-Type": "application/json"}
 
 
 def _parameters() -> Iterator[tuple[str, str, str, str]]:
@@ -76,25 +77,28 @@ OPENINGS = ["[", '{"a":', '{"payload":[', '{"payload":', '{"tasks":[', '{"tasks"
 
 
 @pytest.fixture(scope="module")
-def api() -> Iterator[Api]:
-    with serve_with_workers() as served:
-        yield served
+def api() -> Iterator[InProcess]:
+    options = ApiOptions(max_refusals_per_second=1e9)
+    with HybridQueue() as queue:
+        pool = make_pool(queue)
+        with InProcess(create_app(queue, pool, options)) as asked:
+            yield asked
+        pool.stop_all()
 
 
-def judge(api: Api, method: str, url: str, value: Any, **request: Any) -> None:
+def judge(api: InProcess, method: str, path: str, value: Any, **request: Any) -> None:
     """Fail unless the answer is a success, or a problem that is the client's."""
-    # Not read to its end where all is well: a stream of events has none.
-    with api.client.stream(method, url, **request) as response:
-        if response.is_success:
-            return
-        problem = json.loads(response.read())
-        assert 400 <= response.status_code < 500, (value, problem)
-        assert problem["status"] == response.status_code
-        assert problem["code"]
+    answer = api.ask(method, path, **request)
+    if answer.status >= 300:
+        assert 400 <= answer.status < 500, (value, answer)
+        assert answer.json["status"] == answer.status
+        assert answer.json["code"]
 
 
 @pytest.mark.parametrize(("method", "path", "kind", "name"), PARAMETERS)
-def test_any_value_of_a_parameter_is_answered_in_order(api: Api, method: str, path: str, kind: str, name: str) -> None:
+def test_any_value_of_a_parameter_is_answered_in_order(
+    api: InProcess, method: str, path: str, kind: str, name: str
+) -> None:
     for value in HOSTILE:
         filled = path.replace(f"{{{name}}}", quote(value, safe="")).replace("{", "").replace("}", "")
         request: dict[str, Any] = {"params": {name: value}} if kind == "query" else {}
@@ -102,25 +106,28 @@ def test_any_value_of_a_parameter_is_answered_in_order(api: Api, method: str, pa
             if not value.isprintable():
                 continue  # no client can send it
             request["headers"] = {name: value.strip().encode()}
-        judge(api, method, api.url + filled, value, **request)
+        judge(api, method, filled, value, **request)
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
 @pytest.mark.parametrize("opening", OPENINGS)
-def test_a_body_nested_100_000_deep_is_refused(api: Api, method: str, path: str, opening: str) -> None:
+def test_a_body_nested_100_000_deep_is_refused(api: InProcess, method: str, path: str, opening: str) -> None:
     last = opening[-1] if opening[-1] == "[" else '{"a":'
     body = opening + last * DEEP
-    response = api.client.request(method, path, content=body, headers=JSON)
-    assert response.status_code == 422, response.text
+    answer = api.ask(method, API + path, content=body, headers=JSON)
+    assert answer.status == 422, answer
 
 
 @pytest.mark.parametrize(("method", "path"), BODIES)
-def test_a_body_of_the_wrong_kind_is_refused(api: Api, method: str, path: str) -> None:
+def test_a_body_of_the_wrong_kind_is_refused(api: InProcess, method: str, path: str) -> None:
     for value in WRONG:
-        judge(api, method, path, value, content=json.dumps(value), headers=JSON)
+        judge(api, method, API + path, value, content=json.dumps(value), headers=JSON)
 
 
-def test_after_all_that_the_server_works(api: Api) -> None:
-    api.client.delete("/queue/clear")
-    api.client.post("/workers/start")
-    assert api.run({"type": "simple", "data": "x"})["result"] == "Completed: x"
+def test_after_all_that_the_server_works(api: InProcess) -> None:
+    api.ask("DELETE", f"{API}/queue/clear")
+    api.ask("POST", f"{API}/workers/start")
+    body = json.dumps({"payload": {"type": "simple", "data": "x"}, "task_id": "after-all"})
+    assert api.ask("POST", f"{API}/tasks", content=body, headers=JSON).status == 201
+    answer = api.ask("GET", f"{API}/tasks/after-all", params={"wait": "20"})
+    assert answer.json["result"] == "Completed: x"

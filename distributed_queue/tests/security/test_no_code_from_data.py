@@ -36,6 +36,7 @@ ALLOWED = {
     ("cli/loading.py", "import_module"): "modules with handlers, which whoever starts the program names",
     ("core/registry.py", "import_module"): "engines, by a table in the source, whose keys are the schemes of URLs",
     ("core/worker/children/wire.py", "import_module"): "in a child, what its parent was made with: the handler itself",
+    ("integrations/celery/application.py", "import_module"): "modules that the program itself names, in its source",
     ("settings.py", "import_module"): "python-dotenv, where it is installed",
     ("settings.py", "literal_eval"): "of the program's own docstrings, for its documentation",
 }

@@ -13,8 +13,9 @@ from distributed_queue.api import ApiOptions, create_app
 from distributed_queue.api.auth.access import Access
 from distributed_queue.api.auth.roles import ACCESS, PUBLIC, Role, grants
 from distributed_queue.core.hybrid_queue import HybridQueue
+from distributed_queue.tests.security.inprocess import InProcess
 from distributed_queue.tests.security.keyring import every_kind
-from distributed_queue.tests.surfaces.api_server import API, KEY, Api, running, serve
+from distributed_queue.tests.surfaces.api_server import API, KEY, Api, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,27 +34,32 @@ ENDPOINTS = sorted(ACCESS, key=str)
 
 
 class Closed(NamedTuple):
-    """A server with keys."""
+    """An API with keys."""
 
-    api: Api
+    api: InProcess
     keys: dict[str, str]
+    reads_open: bool
 
     def status(self, method: str, template: str, kind: str | None) -> int:
         """How it answers a request with a key of some kind, or without one."""
         path = template.replace("{", "").replace("}", "")
-        headers = {} if kind is None else {"X-API-Key": self.keys[kind]}
-        with self.api.client.stream(method, self.api.url + path, headers=headers) as response:
-            return response.status_code
+        headers: dict[str, str | bytes] = {} if kind is None else {"X-API-Key": self.keys[kind]}
+        return self.api.ask(method, path, headers=headers).status
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["reads-closed", "reads-open"])
 def closed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Closed]:
     path: Path = tmp_path_factory.mktemp("keys") / "keys.json"
     keys = every_kind(path) | {"the API key": KEY}
-    options = {"keys_file": path, "require_key_for_reads": request.param, "max_failed_keys": 10**6}
-    with serve(api_key=KEY, **options) as api:
-        del api.client.headers["X-API-Key"]
-        yield Closed(api, keys)
+    options = ApiOptions(
+        api_key=KEY,
+        keys_file=path,
+        require_key_for_reads=request.param,
+        max_failed_keys=10**6,
+        max_refusals_per_second=1e9,
+    )
+    with HybridQueue() as queue, InProcess(create_app(queue, options=options)) as api:
+        yield Closed(api, keys, not request.param)
 
 
 @pytest.mark.parametrize(("method", "template"), ENDPOINTS)
@@ -61,8 +67,7 @@ def test_an_endpoint_is_open_to_the_roles_of_its_row_and_to_no_other_key(
     closed: Closed, method: str, template: str
 ) -> None:
     needed = ACCESS[method, template]
-    reads_open = not closed.api.app.state.services.options.require_key_for_reads
-    is_open = needed is PUBLIC or (needed is Role.READ and reads_open)
+    is_open = needed is PUBLIC or (needed is Role.READ and closed.reads_open)
     for kind in (None, *closed.keys):
         for verb in {method, "HEAD"} if method == "GET" else {method}:
             status = closed.status(verb, template, kind)
@@ -76,8 +81,7 @@ def test_an_endpoint_is_open_to_the_roles_of_its_row_and_to_no_other_key(
 @pytest.mark.parametrize("path", ["/nothing", f"{API}/nothing", f"{API}/tasks/a/b", "/admin", f"{API}/stats%0A"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "X-OTHER"])
 def test_what_is_not_there_is_told_to_those_only_who_have_a_key(closed: Closed, method: str, path: str) -> None:
-    reads_open = not closed.api.app.state.services.options.require_key_for_reads
-    anonymous = 404 if reads_open and method in {"GET", "HEAD", "OPTIONS"} else 401
+    anonymous = 404 if closed.reads_open and method in {"GET", "HEAD", "OPTIONS"} else 401
     assert closed.status(method, path, None) == anonymous
     assert closed.status(method, path, "expired") == anonymous
     assert closed.status(method, path, "read") == 404
