@@ -39,7 +39,7 @@ from distributed_queue.testing.proof.records import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_PAGE = 1000
+_PAGE = 10_000
 _UNANSWERED = frozenset({"storage-unavailable", "queue-closed", "not-replicated"})
 """Codes of errors after which the step may have been done, or be done yet."""
 
