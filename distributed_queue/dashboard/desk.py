@@ -7,12 +7,11 @@ import threading
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.task import from_stored
-from distributed_queue.dashboard.fingerprints import fingerprint, group
+from distributed_queue.dashboard.fingerprints import Sorter, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,13 +26,17 @@ T = TypeVar("T")
 
 PATIENCE_SECONDS = 5.0
 """How long a page waits for the storage."""
-TAIL_ENTRIES = 100
+TAIL_CHANGES = 100
 TAIL_QUEUES = 50
 DEAD_LIMIT = 2000
 """How many of the latest dead letters are sorted into groups."""
 _SHARED_SECONDS = 1.5
 """How old an answer may be that several pages share."""
-_HISTORY_ENTRIES = 500
+_HISTORY_CHANGES = 2000
+_LONGEST_STEP = 256
+_DEAD_PAGE = 250
+_DEAD_SECONDS = 0.1
+"""How long groups are made for one page: payloads and tracebacks may be large."""
 _PAGE = 1000
 
 
@@ -117,9 +120,8 @@ class Desk:
         stored = self.queue.storage.get([task_id], queue)[0]
         if stored is None:
             return None
-        tail = self.queue.storage.journal_tail(stored.queue)
-        entries = self.queue.storage.journal(stored.queue, max(0, tail - _HISTORY_ENTRIES), _HISTORY_ENTRIES)
-        history = [each for each in _spread(stored.queue, entries) if each.change.task_id == task_id]
+        latest = self._latest(stored.queue, _HISTORY_CHANGES)
+        history = [each for each in latest if each.change.task_id == task_id]
         return Detail(from_stored(stored), stored, history)
 
     def requeue(self, keys: Iterable[TaskKey]) -> int:
@@ -155,15 +157,14 @@ class Desk:
         """The latest dead letters by what killed them; as they were at most a moment ago."""
         with self._lock:
             if time.monotonic() - self._graveyard_at >= _SHARED_SECONDS:
-                tasks: list[Task] = []
-                cursor = None
-                while len(tasks) < DEAD_LIMIT:
-                    page = self.queue.get_dead_letters(_PAGE, cursor)
-                    tasks += page
+                sorter, cursor, end = Sorter(), None, time.monotonic() + _DEAD_SECONDS
+                while sorter.seen < DEAD_LIMIT and time.monotonic() < end:
+                    page = self.queue.get_dead_letters(_DEAD_PAGE, cursor)
+                    sorter.add(page)
                     cursor = page.cursor
                     if cursor is None:
                         break
-                self._graveyard = Graveyard(group(tasks), len(tasks), cursor is not None)
+                self._graveyard = Graveyard(sorter.groups(), sorter.seen, cursor is not None)
                 self._graveyard_at = time.monotonic()
             return self._graveyard
 
@@ -171,28 +172,32 @@ class Desk:
         """Look again at once."""
         self._graveyard_at = float("-inf")
 
-    def dead_of(self, identifier: str, limit: int) -> list[Task]:
-        """Dead letters with a fingerprint, the latest first, of those that the groups are made of."""
-        return list(islice(self._with_fingerprint(identifier, DEAD_LIMIT), limit))
+    def tasks(self, keys: Iterable[tuple[str, str]]) -> list[Task]:
+        """The tasks with these queues and ids, those that there are still."""
+        grouped: defaultdict[str, list[str]] = defaultdict(list)
+        for queue, identifier in keys:
+            grouped[queue].append(identifier)
+        found = [each for queue, ids in grouped.items() for each in self.queue.storage.get(ids, queue) if each]
+        return [from_stored(stored) for stored in found]
 
     def change_group(self, identifier: str, verb: str) -> int:
         """Requeue or delete every dead letter with a fingerprint; how many."""
         done, batch = 0, []
         act = self.requeue if verb == "requeue" else self.delete
-        for task in self._with_fingerprint(identifier, None):
+        for task in self._with_fingerprint(identifier):
             batch.append(TaskKey(task.queue, task.task_id))
             if len(batch) >= _PAGE:
                 done += act(batch)
                 batch = []
         return done + act(batch)
 
-    def _with_fingerprint(self, identifier: str, limit: int | None) -> Iterator[Task]:
-        seen, cursor = 0, None
+    def _with_fingerprint(self, identifier: str) -> Iterator[Task]:
+        cursor = None
         while True:
-            page = self.queue.get_dead_letters(_PAGE, cursor)
+            page = self.queue.get_dead_letters(_DEAD_PAGE, cursor)
             yield from (task for task in page if fingerprint(task).id == identifier)
-            seen, cursor = seen + len(page), page.cursor
-            if cursor is None or (limit is not None and seen >= limit):
+            cursor = page.cursor
+            if cursor is None:
                 return
 
     # Workers
@@ -229,12 +234,23 @@ class Desk:
         for queue in queues[:TAIL_QUEUES]:
             at, changes = self._tails.get(queue, (float("-inf"), []))
             if time.monotonic() - at >= _SHARED_SECONDS:
-                tail = self.queue.storage.journal_tail(queue)
-                entries = self.queue.storage.journal(queue, max(0, tail - TAIL_ENTRIES), TAIL_ENTRIES)
-                changes = _spread(queue, entries)[-TAIL_ENTRIES:]
+                changes = self._latest(queue, TAIL_CHANGES)[-TAIL_CHANGES:]
                 self._tails[queue] = time.monotonic(), changes
             found += changes
-        return sorted(found, key=lambda each: (each.at, each.position), reverse=True)[:TAIL_ENTRIES]
+        return sorted(found, key=lambda each: (each.at, each.position), reverse=True)[:TAIL_CHANGES]
+
+    def _latest(self, queue: str, enough: int) -> list[Happened]:
+        """The end of a journal, oldest first, in steps that grow: one entry may have a single change, or thousands."""
+        end, step = self.queue.storage.journal_tail(queue), 1
+        found: list[Happened] = []
+        while end > 0 and step <= _LONGEST_STEP and len(found) < enough:
+            start = max(0, end - step)
+            entries = self.queue.storage.journal(queue, start, end - start)
+            found = _spread(queue, entries) + found
+            if not entries:
+                break
+            end, step = start, step * 4
+        return found
 
 
 def _spread(queue: str, entries: Iterable[JournalEntry]) -> list[Happened]:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 _FRAME = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<name>\S+)', re.MULTILINE)
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _OURS = "distributed_queue/"
-_MAX_KINDS = 5
+_MAX_NAMES = 5
+SHOWN = 50
+"""Letters of a group that are listed."""
 _NO_ERROR = "(no error was kept)"
 
 
@@ -43,6 +45,53 @@ class Group(NamedTuple):
     first_at: float | None
     queues: tuple[str, ...]
     types: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
+    """Queue and id of the latest ones."""
+
+
+class Sorter:
+    """Sorts dead letters, which come the latest first, without keeping more of them than it shows."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+        self._heaps: dict[Fingerprint, _Heap] = {}
+
+    def add(self, tasks: Iterable[Task]) -> None:
+        """Sort some more in."""
+        for task in tasks:
+            self.seen += 1
+            key = fingerprint(task)
+            heap = self._heaps.get(key)
+            if heap is None:
+                heap = self._heaps[key] = _Heap(task)
+            heap.add(task)
+
+    def groups(self) -> list[Group]:
+        """The largest first."""
+        groups = [heap.group(key) for key, heap in self._heaps.items()]
+        return sorted(groups, key=lambda each: -each.number)
+
+
+class _Heap:
+    def __init__(self, latest: Task) -> None:
+        self._latest = latest
+        self._number = 0
+        self._first_at: float | None = None
+        self._queues: set[str] = set()
+        self._types: set[str] = set()
+        self._keys: list[tuple[str, str]] = []
+
+    def add(self, task: Task) -> None:
+        self._number += 1
+        self._first_at = task.finished_at
+        self._queues.add(task.queue)
+        self._types.add(task.type)
+        if len(self._keys) < SHOWN:
+            self._keys.append((task.queue, task.task_id))
+
+    def group(self, key: Fingerprint) -> Group:
+        queues, types = (tuple(sorted(names)[:_MAX_NAMES]) for names in (self._queues, self._types))
+        return Group(key, self._number, self._latest, self._first_at, queues, types, tuple(self._keys))
 
 
 def fingerprint(task: Task) -> Fingerprint:
@@ -61,22 +110,3 @@ def _top_frame(traceback: str) -> str:
     top = theirs[-1]
     file = "/".join(top["file"].replace("\\", "/").rsplit("/", 2)[-2:])
     return f"{file}:{top['line']} in {top['name']}"
-
-
-def group(tasks: Iterable[Task]) -> list[Group]:
-    """The groups of these tasks, which come the latest first; the largest group first."""
-    grouped: dict[Fingerprint, list[Task]] = {}
-    for task in tasks:
-        grouped.setdefault(fingerprint(task), []).append(task)
-    groups = [
-        Group(
-            key,
-            len(members),
-            members[0],
-            members[-1].finished_at,
-            tuple(sorted({task.queue for task in members})[:_MAX_KINDS]),
-            tuple(sorted({task.type for task in members})[:_MAX_KINDS]),
-        )
-        for key, members in grouped.items()
-    ]
-    return sorted(groups, key=lambda each: -each.number)

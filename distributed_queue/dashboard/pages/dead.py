@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-_SHOWN = 50
-
 
 async def show_all(request: Request) -> Response:
     """The groups."""
@@ -34,7 +32,7 @@ async def show(request: Request) -> Response:
         return render(
             request, "problem.html", "No such group", 404, reason=reason, advice="They were requeued or deleted."
         )
-    tasks = await dashboard.desk.run(dashboard.desk.dead_of, identifier, _SHOWN)
+    tasks = await dashboard.desk.run(dashboard.desk.tasks, group.keys)
     return render(
         request, "dead_group.html", f"Dead: {group.fingerprint.kind}", group=group, tasks=tasks, graveyard=graveyard
     )

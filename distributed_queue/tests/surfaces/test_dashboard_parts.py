@@ -15,7 +15,7 @@ from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import QueueConfig, QueueStats, StorageHealth, WorkerInfo
 from distributed_queue.core.task import Task
 from distributed_queue.dashboard import formats, snippets
-from distributed_queue.dashboard.fingerprints import fingerprint, group
+from distributed_queue.dashboard.fingerprints import Sorter, fingerprint
 from distributed_queue.dashboard.problems import BAD, find_problems
 from distributed_queue.dashboard.rates import rates_of
 from distributed_queue.dashboard.sampler import Sample
@@ -159,7 +159,9 @@ def test_errors_with_one_class_and_place_are_one_whatever_their_message() -> Non
         dead("ValueError: 2", queue="b"),
         dead("ValueError: 3", 9),
     ]
-    groups = group(tasks)
+    sorter = Sorter()
+    sorter.add(tasks)
+    groups = sorter.groups()
     assert [(each.fingerprint.kind, each.fingerprint.frame, each.number) for each in groups] == [
         ("ValueError", "shop/mail.py:1 in send", 2),
         ("KeyError", "shop/mail.py:2 in send", 1),
