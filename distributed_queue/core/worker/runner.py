@@ -79,6 +79,8 @@ class Runner:
         From ``begin`` to ``end`` an interruption may be raised at any bytecode. So none of this module's own work is
         done there: raised inside of ``threading.Event.set``, say, it would leave a lock taken for ever.
         """
+        if self._came_too_late(attempt):
+            return
         handler: Handler | None = None
         data: Any = None
         result: Any = None
@@ -108,7 +110,7 @@ class Runner:
 
     async def run_async(self, attempt: Attempt) -> None:
         """Run an ``async def`` handler in the current task of the event loop."""
-        if not attempt.begin(asyncio.current_task()):
+        if self._came_too_late(attempt) or not attempt.begin(asyncio.current_task()):
             return
         handler: Handler | None = None
         result: Any = None
@@ -126,6 +128,8 @@ class Runner:
 
     def run_in_child(self, attempt: Attempt) -> None:
         """Run a handler in a child process, and wait here until it is over."""
+        if self._came_too_late(attempt):
+            return
         handler: Handler | None = None
         child: Child | None = None
         result: _Encoded | None = None
@@ -147,6 +151,13 @@ class Runner:
             self._children.give_back(child)
         if counts:
             self._conclude(attempt, handler, result, error)
+
+    def _came_too_late(self, attempt: Attempt) -> bool:
+        """Give a task back whose lease is over already: the claim's answer was slow, or this process was stopped."""
+        if time.monotonic() < attempt.lease_end or not attempt.withdraw():
+            return False
+        self._ended(attempt)
+        return True
 
     def _ask(self, child: Child, reference: Reference, attempt: Attempt) -> _Encoded | None:
         def keep(progress: bytes) -> None:
