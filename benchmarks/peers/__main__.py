@@ -17,7 +17,7 @@ from benchmarks.peers.run import Run
 from benchmarks.report import conditions
 
 ROUNDS = 3
-MINUTES = 12.0
+MINUTES = 11.0
 QUICK_SCALE = 0.25
 NAMES = {peer.name.lower(): peer for peer in PEERS}
 

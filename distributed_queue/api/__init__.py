@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from distributed_queue.api.app import create_app
+    from distributed_queue.api.connection import ConnectionLimits
     from distributed_queue.api.options import ApiOptions
     from distributed_queue.api.server import ApiServer, run_server
 
-_HOMES = {"ApiOptions": "options", "ApiServer": "server", "create_app": "app", "run_server": "server"}
+_HOMES = {
+    "ApiOptions": "options",
+    "ApiServer": "server",
+    "ConnectionLimits": "connection",
+    "create_app": "app",
+    "run_server": "server",
+}
 
-__all__ = ["ApiOptions", "ApiServer", "create_app", "run_server"]
+__all__ = ["ApiOptions", "ApiServer", "ConnectionLimits", "create_app", "run_server"]
 
 
 def __getattr__(name: str) -> object:

@@ -140,6 +140,9 @@ class Edge:
     def _refuse(self, scope: Scope, given: dict[bytes, bytes], permit: Permit | None) -> ApiProblem | None:
         """The problem with a request that must not go on."""
         method = scope["method"]
+        if b"transfer-encoding" in given and b"content-length" in given:
+            # Two lengths, of which a proxy may have gone by the other: what follows may be someone else's request.
+            return ApiProblem("bad-request", "A request has one length.", headers={"Connection": "close"})
         client = scope.get("client") or ("", 0)
         asked = Asked(method, Role.READ if permit is None else permit.role, given, client[0])
         caller = self._guard.identify(asked)

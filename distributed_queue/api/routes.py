@@ -97,6 +97,9 @@ def check_media_type(request: Request) -> None:
 
     A body of no declared type is refused too: pages of other sites can send those without being asked.
     """
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise ApiProblem("unsupported-media-type", f"The body is encoded as {encoding!r:.50}; send it as it is.")
     given = request.headers.get("content-type", "")
     media_type = given.partition(";")[0].strip().lower()
     if media_type != "application/json" and not (

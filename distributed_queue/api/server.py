@@ -8,10 +8,12 @@ import signal
 import socket
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
+from distributed_queue.api.connection import Connection, ConnectionLimits
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -40,11 +42,16 @@ class ApiServer(uvicorn.Server):
         *,
         shutdown_seconds: float = 10.0,
         ready: Callable[[int], object] | None = None,
+        limits: ConnectionLimits | None = None,
     ) -> None:
+        limits = limits or ConnectionLimits()
+        connection = partial(Connection, limits=limits, most=limits.bearable)
         config = uvicorn.Config(
             app,
             host=host,
             port=port,
+            http=cast("type[asyncio.Protocol]", connection),
+            h11_max_incomplete_event_size=limits.head_bytes,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -54,6 +61,8 @@ class ApiServer(uvicorn.Server):
             backlog=_BACKLOG,
             timeout_graceful_shutdown=max(1, round(shutdown_seconds)),
         )
+        # uvicorn's setting is in whole seconds, its timer is not.
+        config.timeout_keep_alive = cast("int", limits.keep_alive_seconds)
         super().__init__(config)
         self._services: Services = app.state.services
         self._ready = ready
@@ -135,6 +144,7 @@ def run_server(
     *,
     shutdown_seconds: float = 10.0,
     ready: Callable[[int], object] | None = None,
+    limits: ConnectionLimits | None = None,
 ) -> None:
     """Serve ``app`` until SIGINT or SIGTERM; a second one ends it at once.
 
@@ -142,4 +152,4 @@ def run_server(
     ``shutdown_seconds`` to finish; event streams and waiting requests end at once. Raises ``ConfigurationError`` where
     the address cannot be had.
     """
-    ApiServer(app, host, port, shutdown_seconds=shutdown_seconds, ready=ready).run()
+    ApiServer(app, host, port, shutdown_seconds=shutdown_seconds, ready=ready, limits=limits).run()

@@ -73,7 +73,7 @@ def open_writer(location: Location) -> apsw.Connection:
             )
     connection.pragma("synchronous", location.synchronous)
     connection.pragma("journal_size_limit", _WAL_KEPT_BYTES)
-    connection.create_scalar_function("is_text", is_text, 1, deterministic=True)
+    connection.create_scalar_function("is_text", lambda *given: is_text(given[0]), 1, deterministic=True)
     connection.wal_autocheckpoint(0)  # the writer does it, after it has acknowledged
     _migrate(connection, location)
     return connection

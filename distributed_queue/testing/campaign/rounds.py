@@ -67,9 +67,7 @@ class Round:
         queue = ground.open()
         for name, limits in QUEUES.items():
             queue.configure(name, **UNTRIMMED, **limits, max_crashes=MAX_CRASHES)
-            self._history.write(
-                Settings(queue=name, **limits, max_crashes=MAX_CRASHES, claims_last=ground.claims_last)
-            )
+            self._history.write(Settings(queue=name, **limits, max_crashes=MAX_CRASHES, claims_last=ground.claims_last))
         return queue
 
     def _recruit(self, ground: Ground) -> Crew:

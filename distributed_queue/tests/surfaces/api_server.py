@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from distributed_queue.api.connection import ConnectionLimits
+
 API = "/api/v1"
 KEY = "a-secret-key"
 
@@ -76,7 +78,7 @@ class Api:
 
 
 @contextmanager
-def running(app: FastAPI) -> Iterator[tuple[ApiServer, int]]:
+def running(app: FastAPI, limits: ConnectionLimits | None = None) -> Iterator[tuple[ApiServer, int]]:
     """Serve an application; gives the server and its port."""
     ready = threading.Event()
     ports: list[int] = []
@@ -85,7 +87,7 @@ def running(app: FastAPI) -> Iterator[tuple[ApiServer, int]]:
         ports.append(port)
         ready.set()
 
-    server = ApiServer(app, port=0, shutdown_seconds=2.0, ready=note)
+    server = ApiServer(app, port=0, shutdown_seconds=2.0, ready=note, limits=limits)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -98,12 +100,18 @@ def running(app: FastAPI) -> Iterator[tuple[ApiServer, int]]:
 
 
 @contextmanager
-def serve(queue: HybridQueue | None = None, *, pool: WorkerPool | None = None, **options: Any) -> Iterator[Api]:
+def serve(
+    queue: HybridQueue | None = None,
+    *,
+    pool: WorkerPool | None = None,
+    limits: ConnectionLimits | None = None,
+    **options: Any,
+) -> Iterator[Api]:
     """An API over ``queue``, or over a new one in memory; and its client, with the key where there is one."""
     own = HybridQueue() if queue is None else queue
     try:
         app = create_app(own, pool, ApiOptions(**options))
-        with running(app) as (_, port):
+        with running(app, limits) as (_, port):
             api = Api(app, own, pool, port)
             if options.get("api_key"):
                 api.client.headers["X-API-Key"] = options["api_key"]

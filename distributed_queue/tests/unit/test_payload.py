@@ -16,11 +16,11 @@ from distributed_queue.core.payload import (
     MAX_TYPE_LENGTH,
     Policies,
     decode_body,
-    shown_value,
     encode_body,
     encode_result,
     handler_data,
     payload_type,
+    shown_value,
 )
 from distributed_queue.core.retry import Backoff, RetryPolicy
 from distributed_queue.errors import InvalidResult, InvalidTask, PayloadTooLarge
