@@ -80,8 +80,8 @@ class FaultProxy:
     def swallow(self, replies: int) -> None:
         """Lose the next ``replies`` replies to requests that bear a mark: the connection is closed instead.
 
-        The server has done then what it was asked, and the client cannot know. The marks are by default those of scripts
-        and functions of Redis.
+        The server has done then what it was asked, and the client cannot know. By default, the marks are those of
+        Redis' scripts and functions.
         """
         self._call(lambda: self._set_swallowing(replies))
 
