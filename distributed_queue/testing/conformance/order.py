@@ -99,8 +99,8 @@ class TestPlaceInLine:
     ) -> None:
         enqueue(storage, "delayed", delay=1)
         clock.advance(2)
-        enqueue(storage, "at once")
-        assert claim_ids(storage) == ["at once", "delayed"]
+        enqueue(storage, "at-once")
+        assert claim_ids(storage) == ["at-once", "delayed"]
 
     def test_a_promoted_task_stands_before_those_that_come_later(self, storage: Storage, clock: ManualClock) -> None:
         enqueue(storage, "delayed", delay=1)
