@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from distributed_queue.core.storage import QueueStats
+    from distributed_queue.dashboard.sampler import Sample
     from distributed_queue.dashboard.shell import Form
 
 LIMITS: dict[str, tuple[str, type[int | float], bool]] = {
@@ -50,7 +51,10 @@ async def show(request: Request) -> Response:
     dashboard = dashboard_of(request)
     name = check_queue_name(request.path_params["name"])
     sample = await dashboard.sampler.fresh()
-    stats = next((each for each in sample.queues if each.queue == name), None)
+    stats = _stats_in(sample, name)
+    if stats is None:
+        sample = await dashboard.sampler.fresh(0.0)  # it may have been made since
+        stats = _stats_in(sample, name)
     if stats is None:
         reason = f"No task was ever submitted to a queue {name}."
         return render(
@@ -83,6 +87,10 @@ async def show(request: Request) -> Response:
         ],
         workers=[worker for worker in sample.workers if not worker.queues or name in worker.queues],
     )
+
+
+def _stats_in(sample: Sample, name: str) -> QueueStats | None:
+    return next((each for each in sample.queues if each.queue == name), None)
 
 
 async def change(request: Request) -> Response:
