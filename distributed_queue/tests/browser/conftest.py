@@ -70,9 +70,12 @@ class Tab:
         dialog.dismiss()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium.
+
+    For one module at a time: meanwhile the driver's event loop runs in this thread, and no other test could run one.
+    """
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         pytest.fail("These tests need Chromium on the PATH. Install it: apt-get install chromium, or: make servers")

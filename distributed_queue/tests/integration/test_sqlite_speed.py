@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 THREADS = 8
 EACH = 25
 SQL = files("distributed_queue.storage.sqlite") / "sql"
-STATEMENTS = sorted(each.name for each in SQL.iterdir() if each.name.endswith(".sql"))
+STATEMENTS = sorted(
+    each.name for each in SQL.iterdir() if each.name.endswith(".sql") and not each.name.startswith("mend_")
+)
+"""All but those that mend a file that others wrote into: they look at every task of a queue, once."""
 SMALL = frozenset({"queues", "workers", "commands", "wanted", "json_each", "CONSTANT"})
 """Tables with a row for each queue, worker or command, and lists that a caller gave: these may be gone through."""
 
