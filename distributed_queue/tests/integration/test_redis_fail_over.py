@@ -119,7 +119,10 @@ class Load:
 
 @pytest.fixture
 def load(topology: SentinelRedis | RedisCluster, durability: str) -> Iterator[Load]:
-    load = Load(f"{topology.url}?durability={durability}")
+    # All replicas have to confirm: Sentinels may promote the one that has less.
+    replicas = 2 if isinstance(topology, SentinelRedis) else 1
+    demand = f"replicated&replicas={replicas}" if durability == "replicated" else durability
+    load = Load(f"{topology.url}?durability={demand}")
     try:
         load.go_on()
         yield load
