@@ -260,6 +260,7 @@ class AsyncQueue:
         """Finish what was submitted, then close the queue. A second call does nothing."""
         if await self.run(self.end):
             await self.run(self.queue.close)
+            await self.run(self._getters.shutdown)
 
     async def detach(self) -> None:
         """Finish what was submitted and end this object's threads; the queue that it was made of goes on."""
