@@ -275,14 +275,15 @@ class QueueReplay:
         self._end_attempt(attempt, "lease_expired", at)
         if attempt.workers and attempt.claimed_at is not None:
             end = attempt.claimed_at + attempt.lease_seconds
+            held = max(end, attempt.held_until)
             if self._settings.claims_last and not self._faults.clocks_jumped:
-                end = max(end, attempt.held_until)
+                end = held
             if at < end - (_SKEW if attempt.held_until else _MS):
                 self._found(Check.LEASE_OVERLAP, task_id, f"its lease was taken back {end - at:.3f} s before its end")
             elif not attempt.extension_unknown:
-                late = at - end
+                late = max(0.0, at - held)  # an extension that a fail-over did not undo counts, too
                 if late > _NOTICEABLE:
-                    late = 0.0 if self._faults.clocks_jumped else at - self._faults.over(end, at)
+                    late = 0.0 if self._faults.clocks_jumped else at - self._faults.over(held, at)
                 self.lateness.append(late)
         self._leave(task, "lost")
         self._lost[task_id] = task

@@ -75,6 +75,12 @@ def test_a_claim_that_a_fail_over_may_undo_may_be_made_twice() -> None:
     assert check_records(story(claims_last=False).records).ok
 
 
+def test_a_lease_that_was_extended_is_late_from_its_new_end_even_where_a_fail_over_may_undo_that() -> None:
+    report = check_records(start(claims_last=False).extend(20, "a").expire(50.5).records)
+    assert report.ok, report.violations
+    assert report.recovery_max == pytest.approx(0.5)
+
+
 def test_what_is_missing_in_a_queue_that_was_not_let_run_empty_is_not_judged() -> None:
     report = check_records(done().records)
     assert report.ok
