@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
+from distributed_queue.core.history import AttemptOutcome, StoredAttempt
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.errors import ConfigurationError
 
@@ -84,6 +85,8 @@ class StoredTask(msgspec.Struct, kw_only=True):
     reason: str | None = None
     """Why it is dead: ``failed``, ``crashed``, or what the settlement said."""
     progress: bytes | None = None
+    history: tuple[StoredAttempt, ...] = ()
+    """Its latest attempts, the earliest first. ``find`` leaves them out."""
 
 
 class ClaimRequest(msgspec.Struct, frozen=True):
@@ -122,6 +125,21 @@ class Outcome(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+    @property
+    def of_attempt(self) -> AttemptOutcome:
+        """What the task's history calls it."""
+        return _OF_ATTEMPT[self]
+
+
+_OF_ATTEMPT = {
+    Outcome.COMPLETE: AttemptOutcome.SUCCEEDED,
+    Outcome.RETRY: AttemptOutcome.FAILED,
+    Outcome.BURY: AttemptOutcome.FAILED,
+    Outcome.RELEASE: AttemptOutcome.RELEASED,
+    Outcome.SNOOZE: AttemptOutcome.SNOOZED,
+    Outcome.CANCEL: AttemptOutcome.CANCELLED,
+}
+
 
 class Settlement(msgspec.Struct, frozen=True):
     """How one attempt ended. Where cancellation was asked for, retry, release and snooze cancel the task."""
@@ -134,6 +152,8 @@ class Settlement(msgspec.Struct, frozen=True):
     error: bytes | None = None
     delay: float = 0.0
     reason: str | None = None
+    note: bytes | None = None
+    """For the task's history; without one, what ``TaskUpdate`` brought of this attempt stays."""
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -187,6 +207,8 @@ class TaskUpdate(msgspec.Struct, frozen=True, kw_only=True):
     """For a task that is scheduled or retrying."""
     progress: bytes | None = None
     """For a task that runs; needs its ``attempt``."""
+    note: bytes | None = None
+    """Of an attempt that runs, for the task's history; needs ``attempt``."""
     attempt: int | None = None
 
 

@@ -18,6 +18,9 @@ A lease that ran out is still held until a claim takes it back: what comes befor
 the same attempt already did is answered as the first was and changes nothing, as long as the task stands where that
 left it (in the outcome's state, or cancelled where that was asked for); afterwards it is an old one.
 
+**History.** Each attempt that ends otherwise than by success leaves a record (see ``history``) in the step that ends it,
+and so does one that a note comes with. ``get`` and ``cancel`` tell them.
+
 **Errors.** ``StorageUnavailable`` when the storage cannot be reached, ``StorageFull`` when it has no room,
 ``StorageIncompatible`` when it cannot be used as it is; every verb may raise them. ``NotReplicated`` when ``enqueue``
 or ``exchange`` did what it was asked, but too few replicas have it for what ``demand`` was told: ask again.
@@ -30,6 +33,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.durability import Demand, Durability, Promise, check_promise
+from distributed_queue.core.history import HISTORY_LIMIT, AttemptOutcome, StoredAttempt
 from distributed_queue.core.records import (
     WORKER_TTL_SECONDS,
     BeatReply,
@@ -61,8 +65,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "HISTORY_LIMIT",
     "SWEEP_LIMIT",
     "WORKER_TTL_SECONDS",
+    "AttemptOutcome",
     "BeatReply",
     "Change",
     "Claim",
@@ -84,6 +90,7 @@ __all__ = [
     "Settlement",
     "Storage",
     "StorageHealth",
+    "StoredAttempt",
     "StoredTask",
     "TaskFilter",
     "TaskUpdate",
@@ -201,7 +208,7 @@ class Storage(ABC):
         """Make tasks in ``lifecycle.REQUEUABLE`` states ready now, failures and crashes reset. False for others.
 
         They go to the end of the line in the order named; no size limit holds them up. Clears error, reason, result,
-        progress, ``expires_at`` and a request to cancel; the attempt stays.
+        progress, ``expires_at`` and a request to cancel; the attempt and the history stay.
         """
 
     @abstractmethod

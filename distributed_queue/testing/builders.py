@@ -66,6 +66,7 @@ def settlement(
     error: bytes | None = None,
     delay: float = 0.0,
     reason: str | None = None,
+    note: bytes | None = None,
 ) -> Settlement:
     """How the attempt of a claimed task ended."""
     return Settlement(
@@ -77,22 +78,27 @@ def settlement(
         error=error,
         delay=delay,
         reason=reason,
+        note=note,
     )
 
 
-def complete(claimed: ClaimedTask, result: bytes | None = None) -> Settlement:
+def complete(claimed: ClaimedTask, result: bytes | None = None, note: bytes | None = None) -> Settlement:
     """It succeeded."""
-    return settlement(claimed, Outcome.COMPLETE, result=result)
+    return settlement(claimed, Outcome.COMPLETE, result=result, note=note)
 
 
-def retry(claimed: ClaimedTask, delay: float = 0.0, error: bytes | None = None) -> Settlement:
+def retry(
+    claimed: ClaimedTask, delay: float = 0.0, error: bytes | None = None, note: bytes | None = None
+) -> Settlement:
     """It failed and is to be tried again."""
-    return settlement(claimed, Outcome.RETRY, delay=delay, error=error)
+    return settlement(claimed, Outcome.RETRY, delay=delay, error=error, note=note)
 
 
-def bury(claimed: ClaimedTask, reason: str | None = None, error: bytes | None = None) -> Settlement:
+def bury(
+    claimed: ClaimedTask, reason: str | None = None, error: bytes | None = None, note: bytes | None = None
+) -> Settlement:
     """It failed for good."""
-    return settlement(claimed, Outcome.BURY, reason=reason, error=error)
+    return settlement(claimed, Outcome.BURY, reason=reason, error=error, note=note)
 
 
 def release(claimed: ClaimedTask) -> Settlement:

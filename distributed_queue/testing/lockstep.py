@@ -61,6 +61,7 @@ class Lockstep:
             self.both(verb)
         self.compare("find", lambda storage: listed(storage, limit=1000))
         for queue in self.model.queues():
+            self.both("get", [task.id for task in self.tasks(queue)], queue)
             self.both("journal", queue, 0, 10_000)
             self.both("journal_tail", queue)
 

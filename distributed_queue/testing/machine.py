@@ -37,7 +37,7 @@ from distributed_queue.testing.lockstep import Lockstep
 from distributed_queue.testing.steps import listed
 
 OpenEmpty = Callable[[Clock], Storage]
-End = tuple[Outcome, "bytes | None", "bytes | None", float, "str | None"]
+End = tuple[Outcome, "bytes | None", "bytes | None", float, "str | None", "bytes | None"]
 Timed = TypeVar("Timed", NewTask, TaskUpdate)
 
 EXAMPLES = 200
@@ -198,6 +198,7 @@ class DifferentialMachine(RuleBasedStateMachine):
         self.pair.both("update", queue, self.known(queue, pick), self.placed(changes))
         lease = self.running(pick)
         self.pair.both("update", lease.queue, lease.id, TaskUpdate(progress=progress, attempt=lease.attempt))
+        self.pair.both("update", lease.queue, lease.id, TaskUpdate(note=progress, attempt=lease.attempt))
 
     @rule(queue=some.queues, changes=some.settings)
     def configure(self, queue: str, changes: dict[str, object]) -> None:
@@ -288,5 +289,4 @@ class DifferentialMachine(RuleBasedStateMachine):
 
 
 def _settlement(of: Lease | ClaimedTask, end: End) -> Settlement:
-    outcome, result, error, delay, reason = end
-    return Settlement(of.queue, of.id, of.attempt, outcome, result, error, delay, reason)
+    return Settlement(of.queue, of.id, of.attempt, *end)

@@ -50,8 +50,8 @@ ready_tasks = st.lists(_new_tasks(st.none()), min_size=2, max_size=6)
 timed_tasks = st.lists(_new_tasks(st.none() | offsets), min_size=1, max_size=3)
 
 outcomes = st.sampled_from(Outcome)
-ends = st.tuples(outcomes, maybe_bytes, maybe_bytes, delays, st.sampled_from((None, "why")))
-"""How an attempt ended: outcome, result, error, delay, reason."""
+ends = st.tuples(outcomes, maybe_bytes, maybe_bytes, delays, st.sampled_from((None, "why")), maybe_bytes)
+"""How an attempt ended: outcome, result, error, delay, reason, note."""
 many_ends = st.lists(ends, min_size=1, max_size=5)
 picked_ends = st.lists(st.tuples(picks, ends), min_size=1, max_size=3)
 inventions = st.tuples(queues, ids, st.integers(0, 3))

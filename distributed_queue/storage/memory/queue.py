@@ -9,6 +9,7 @@ import msgspec
 
 from distributed_queue.core import counters
 from distributed_queue.core.clock import ceil_ms
+from distributed_queue.core.history import HISTORY_LIMIT, AttemptOutcome, StoredAttempt, history_of
 from distributed_queue.core.lifecycle import FINISHED, WAITING, Event, TaskStatus
 from distributed_queue.core.limits import concurrency_room, default_burst, gcra
 from distributed_queue.core.storage import SWEEP_LIMIT, Change, NewTask, QueueConfig, StoredTask
@@ -42,11 +43,14 @@ class Entry(msgspec.Struct):
     finished_ms: int | None = None
     deadline_ms: int | None = None
     worker_id: str | None = None
+    """Who has, or last had, the lease."""
     cancel_requested: bool = False
     result: bytes | None = None
     error: bytes | None = None
     reason: str | None = None
     progress: bytes | None = None
+    history: tuple[StoredAttempt, ...] = ()
+    """One for each value of the attempt modulo ``HISTORY_LIMIT``."""
 
 
 class MemoryQueue:
@@ -156,7 +160,7 @@ class MemoryQueue:
             entry.sequence = self._sequence
         entry.due_ms = None
         entry.ready_ms = ready_ms
-        self._end_lease(entry)
+        entry.deadline_ms = None
         self.index_ready(entry)
         if entry.expires_ms is not None:
             self._expiring.push((entry.expires_ms, entry.id))
@@ -169,7 +173,7 @@ class MemoryQueue:
         """Let a task become ready later."""
         self.move(entry, status)
         entry.due_ms = due_ms
-        self._end_lease(entry)
+        entry.deadline_ms = None
         self._due.push((due_ms, entry.id))
         if entry.expires_ms is not None:
             self._expiring.push((entry.expires_ms, entry.id))
@@ -179,7 +183,7 @@ class MemoryQueue:
         self.move(entry, status)
         entry.due_ms = None
         entry.finished_ms = now_ms
-        self._end_lease(entry)
+        entry.deadline_ms = None
         self.count(f"{counters.FINISHED}.{status}", entry.type)
         if status in _RETAINED:
             self._finished.push((now_ms, entry.id))
@@ -260,14 +264,34 @@ class MemoryQueue:
         self.count(f"{what}.{counters.bucket(milliseconds)}", task_type)
         self.count(f"{what}.ms", task_type, milliseconds)
 
+    def keep_attempt(self, entry: Entry, outcome: AttemptOutcome, note: bytes | None, now_ms: int) -> None:
+        """Put the latest attempt into the task's history, with what was noted of it before where nothing is now."""
+        if note is None:
+            note = next((each.note for each in entry.history if each.attempt == entry.attempt), None)
+        others = [each for each in entry.history if (entry.attempt - each.attempt) % HISTORY_LIMIT]
+        started_at = (now_ms if entry.started_ms is None else entry.started_ms) / SECOND_MS
+        kept = StoredAttempt(entry.attempt, outcome, started_at, now_ms / SECOND_MS, entry.worker_id, note)
+        entry.history = (*others, kept)
+
     def oldest_ready(self) -> Entry | None:
         """The task at the head of the line."""
         key = self._ready.peek()
         return self.tasks[key[2]] if key else None
 
-    def stored(self, entry: Entry) -> StoredTask:
+    def stored(self, entry: Entry, *, with_history: bool = False) -> StoredTask:
         """The task as the port describes it."""
         running = entry.status is TaskStatus.PROCESSING
+        started_at, finished_at = _seconds(entry.started_ms), _seconds(entry.finished_ms)
+        history: tuple[StoredAttempt, ...] = ()
+        if with_history:
+            history = history_of(
+                entry.history,
+                status=entry.status,
+                attempt=entry.attempt,
+                started_at=started_at,
+                finished_at=finished_at,
+                worker_id=entry.worker_id,
+            )
         return StoredTask(
             queue=self.name,
             id=entry.id,
@@ -281,8 +305,8 @@ class MemoryQueue:
             created_at=entry.created_ms / SECOND_MS,
             due_at=_seconds(entry.due_ms),
             expires_at=_seconds(entry.expires_ms),
-            started_at=_seconds(entry.started_ms),
-            finished_at=_seconds(entry.finished_ms),
+            started_at=started_at,
+            finished_at=finished_at,
             worker_id=entry.worker_id if running else None,
             lease_expires_at=_seconds(entry.deadline_ms) if running else None,
             cancel_requested=entry.cancel_requested,
@@ -290,6 +314,7 @@ class MemoryQueue:
             error=entry.error,
             reason=entry.reason,
             progress=entry.progress,
+            history=history,
         )
 
     def _start(self, entry: Entry, worker_id: str, deadline_ms: int, now_ms: int) -> None:
@@ -305,6 +330,7 @@ class MemoryQueue:
 
     def _lease_ran_out(self, entry: Entry, now_ms: int) -> None:
         entry.crashes += 1
+        self.keep_attempt(entry, AttemptOutcome.CRASHED, None, now_ms)
         self.record(Event.LEASE_EXPIRED, entry)
         self.count(counters.LOST, entry.type)
         if entry.cancel_requested:
@@ -320,10 +346,6 @@ class MemoryQueue:
     def _expire(self, entry: Entry, now_ms: int) -> None:
         self.record(Event.EXPIRED, entry)
         self.finish(entry, TaskStatus.EXPIRED, now_ms)
-
-    def _end_lease(self, entry: Entry) -> None:
-        entry.deadline_ms = None
-        entry.worker_id = None
 
     def _until(self, heap: LazyHeap[tuple[int, str]], now_ms: int) -> Iterable[Entry]:
         """Take up to ``SWEEP_LIMIT`` tasks whose time has come."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.core import counters
 from distributed_queue.core.clock import ceil_ms
+from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.lifecycle import REQUEUABLE, WAITING, Event, TaskStatus
 from distributed_queue.core.storage import LeaseState, Outcome
 
@@ -46,6 +47,8 @@ def settle(queue: MemoryQueue, settlement: Settlement, now_ms: int) -> bool:
 
 def _apply(queue: MemoryQueue, entry: Entry, settlement: Settlement, now_ms: int) -> None:
     outcome = settlement.outcome
+    if outcome is not Outcome.COMPLETE or settlement.note is not None:
+        queue.keep_attempt(entry, outcome.of_attempt, settlement.note, now_ms)
     if outcome in _RUNS:
         queue.observe(counters.DURATION, entry.type, now_ms - (entry.started_ms or now_ms))
     if outcome is Outcome.COMPLETE:
@@ -110,12 +113,14 @@ def requeue(queue: MemoryQueue, entry: Entry, now_ms: int) -> bool:
     return True
 
 
-def update(queue: MemoryQueue, entry: Entry, changes: TaskUpdate) -> bool:
+def update(queue: MemoryQueue, entry: Entry, changes: TaskUpdate, now_ms: int) -> bool:
     """Apply all changes, or none."""
     if not _fits(entry, changes):
         return False
     if changes.progress is not None:
         entry.progress = changes.progress
+    if changes.note is not None:
+        queue.keep_attempt(entry, AttemptOutcome.RUNNING, changes.note, now_ms)
     if changes.body is not None:
         entry.body = changes.body
     if changes.priority is not None:
@@ -131,7 +136,8 @@ def update(queue: MemoryQueue, entry: Entry, changes: TaskUpdate) -> bool:
 def _fits(entry: Entry, changes: TaskUpdate) -> bool:
     if changes.attempt is not None and changes.attempt != entry.attempt:
         return False
-    if changes.progress is not None and (changes.attempt is None or entry.status is not TaskStatus.PROCESSING):
+    of_attempt = changes.progress is not None or changes.note is not None
+    if of_attempt and (changes.attempt is None or entry.status is not TaskStatus.PROCESSING):
         return False
     if (changes.priority is not None or changes.body is not None) and entry.status not in WAITING:
         return False

@@ -125,7 +125,10 @@ class MemoryStorage(Storage):
         with self._open():
             searched = self._selected(None if queue is None else [queue])
             return [
-                next((each.stored(each.tasks[task_id]) for each in searched if task_id in each.tasks), None)
+                next(
+                    (each.stored(each.tasks[task_id], with_history=True) for each in searched if task_id in each.tasks),
+                    None,
+                )
                 for task_id in ids
             ]
 
@@ -154,7 +157,7 @@ class MemoryStorage(Storage):
             for entry in entries:
                 if entry is not None:
                     settling.cancel(owner, entry, now_ms)
-            return [None if entry is None else owner.stored(entry) for entry in entries]
+            return [None if entry is None else owner.stored(entry, with_history=True) for entry in entries]
 
     def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
         with self._step() as now_ms:
@@ -166,10 +169,10 @@ class MemoryStorage(Storage):
             return [self._delete(self._queue(queue), task_id) for task_id in ids]
 
     def update(self, queue: str, task_id: str, changes: TaskUpdate) -> bool:
-        with self._step():
+        with self._step() as now_ms:
             owner = self._queue(queue)
             entry = owner.tasks.get(task_id)
-            return entry is not None and settling.update(owner, entry, changes)
+            return entry is not None and settling.update(owner, entry, changes, now_ms)
 
     def clear(self, queue: str) -> int:
         with self._step():

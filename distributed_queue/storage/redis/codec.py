@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from distributed_queue.core.clock import ceil_ms
+from distributed_queue.core.history import AttemptOutcome, StoredAttempt, history_of
 from distributed_queue.core.lifecycle import Event, TaskStatus
 from distributed_queue.core.payload import DEFAULT_TYPE
 from distributed_queue.core.storage import (
@@ -29,7 +30,7 @@ from distributed_queue.core.storage import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import TypeAlias
 
     Arg: TypeAlias = bytes | str | int
@@ -43,8 +44,12 @@ SECOND_MS = 1000
 
 OUTCOMES = (Outcome.COMPLETE, Outcome.RETRY, Outcome.BURY, Outcome.RELEASE, Outcome.SNOOZE, Outcome.CANCEL)
 """By their number in ``scripts/include/settle.lua``."""
-_OUTCOME_CODES = {outcome: number * 8 for number, outcome in enumerate(OUTCOMES)}
-_RESULT, _ERROR, _REASON = 1, 2, 4
+ATTEMPT_OUTCOMES = (*(outcome.of_attempt for outcome in OUTCOMES), AttemptOutcome.CRASHED, AttemptOutcome.RUNNING)
+"""By their number in ``scripts/include/history.lua``. The order is part of the layout."""
+_OUTCOME_CODES = {outcome: number * 16 for number, outcome in enumerate(OUTCOMES)}
+_RESULT, _ERROR, _REASON, _NOTE = 1, 2, 4, 8
+_DELAYED = frozenset({Outcome.RETRY, Outcome.SNOOZE})
+_FAILED = frozenset({Outcome.RETRY, Outcome.BURY})
 
 EVENTS = tuple(
     str(event)
@@ -121,23 +126,32 @@ def settlement_args(settlements: Iterable[Settlement]) -> list[Arg]:
     """Settlements of one queue, as ``settle_all`` takes them."""
     args: list[Arg] = []
     for each in settlements:
-        outcome = each.outcome
-        code = _OUTCOME_CODES[outcome]
-        values: list[Arg] = []
-        if outcome is Outcome.COMPLETE:
-            if each.result is not None:
+        code = _OUTCOME_CODES[each.outcome]
+        if each.outcome is Outcome.COMPLETE and each.note is None:
+            if each.result is None:
+                args += (pack_id(each.id), each.attempt, code)
+            else:
                 args += (pack_id(each.id), each.attempt, code + _RESULT, each.result)
-                continue
-        elif outcome in (Outcome.RETRY, Outcome.SNOOZE):
-            values.append(ceil_ms(each.delay))
-        if each.error is not None and outcome in (Outcome.RETRY, Outcome.BURY):
-            code += _ERROR
-            values.append(each.error)
-        if each.reason and outcome is Outcome.BURY:
-            code += _REASON
-            values.append(each.reason)
+            continue
+        values: list[Arg] = [ceil_ms(each.delay)] if each.outcome in _DELAYED else []
+        for bit, value in _given(each):
+            code += bit
+            values.append(value)
         args += (pack_id(each.id), each.attempt, code, *values)
     return args
+
+
+def _given(settlement: Settlement) -> Iterator[tuple[int, Arg]]:
+    """The optional values that go with an outcome, each with its bit."""
+    outcome = settlement.outcome
+    if settlement.result is not None and outcome is Outcome.COMPLETE:
+        yield _RESULT, settlement.result
+    if settlement.error is not None and outcome in _FAILED:
+        yield _ERROR, settlement.error
+    if settlement.reason and outcome is Outcome.BURY:
+        yield _REASON, settlement.reason
+    if settlement.note is not None:
+        yield _NOTE, settlement.note
 
 
 def _ms_or_empty(seconds: float | None) -> Arg:
@@ -155,18 +169,31 @@ class Described(NamedTuple):
 
 
 def stored_task(
-    queue: str, task_id: str, described: Described | Sequence[Any], listed: TaskStatus = TaskStatus.PENDING
+    queue: str, task_id: str, described: Described | Sequence[Any], listed: TaskStatus | None = None
 ) -> StoredTask:
-    """The task as the port describes it. ``listed`` is its state where its record does not say a known one.
+    """The task as the port describes it. ``listed`` is the state that it was listed under: then without a history.
 
     Something else may have written the record. What does not fit counts as 0 or is left out: looking must go on.
     """
     flat, score = described
-    get = dict(zip(flat[::2], flat[1::2], strict=True)).get
-    status = _STATUS.get(get(b"s", b"pending" if get(b"c") else b""), listed)
+    fields = dict(zip(flat[::2], flat[1::2], strict=True))
+    get = fields.get
+    status = _STATUS.get(get(b"s", b"pending" if get(b"c") else b""), listed or TaskStatus.PENDING)
     order = score if status is TaskStatus.PENDING else get(b"o")
     runs = status is TaskStatus.PROCESSING
     at = _whole(score) / SECOND_MS
+    attempt, started_at, finished_at = _whole(get(b"a")), _seconds(get(b"g")), at if status.finished else None
+    worker_id = _text(get(b"w"))
+    history: tuple[StoredAttempt, ...] = ()
+    if listed is None:
+        history = history_of(
+            _attempts(fields),
+            status=status,
+            attempt=attempt,
+            started_at=started_at,
+            finished_at=finished_at,
+            worker_id=worker_id,
+        )
     return StoredTask(
         queue=queue,
         id=task_id,
@@ -174,22 +201,50 @@ def stored_task(
         status=status,
         priority=_whole(order) >> _ORDER_BITS,
         body=get(b"b", b""),
-        attempt=_whole(get(b"a")),
+        attempt=attempt,
         failures=_whole(get(b"f")),
         crashes=_whole(get(b"k")),
         created_at=_whole(get(b"c")) / SECOND_MS,
         due_at=at if status in (TaskStatus.SCHEDULED, TaskStatus.RETRYING) else None,
         expires_at=_seconds(get(b"x")),
-        started_at=_seconds(get(b"g")),
-        finished_at=at if status.finished else None,
-        worker_id=_text(get(b"w")) if runs else None,
+        started_at=started_at,
+        finished_at=finished_at,
+        worker_id=worker_id if runs else None,
         lease_expires_at=at if runs else None,
         cancel_requested=get(b"q") is not None,
         result=get(b"v"),
         error=get(b"e"),
         reason=_text(get(b"z")),
         progress=get(b"h"),
+        history=history,
     )
+
+
+class _Attempt(msgspec.Struct, array_like=True):
+    """An attempt as ``history.lua`` packs it."""
+
+    attempt: int
+    outcome: int
+    started_ms: int
+    ended_ms: int
+    worker_id: str
+    note: bytes | None
+
+
+_decode_attempt = msgspec.msgpack.Decoder(_Attempt).decode
+
+
+def _attempts(fields: dict[bytes, bytes]) -> Iterator[StoredAttempt]:
+    """What a task's hash has of its attempts, as far as it can be read."""
+    for name, packed in fields.items():
+        if len(name) > 1:
+            try:
+                each = _decode_attempt(packed)
+                outcome = ATTEMPT_OUTCOMES[each.outcome]
+            except (msgspec.MsgspecError, ValueError, IndexError):
+                continue
+            times = each.started_ms / SECOND_MS, each.ended_ms / SECOND_MS
+            yield StoredAttempt(each.attempt, outcome, *times, each.worker_id, each.note)
 
 
 def claimed_tasks(queue: str, now: bytes, claims: list[Any]) -> list[ClaimedTask]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _BATCH = 1000
 """Tasks that one step changes: it bounds how long the server is busy with it."""
-_PRIORITY, _BODY, _EXECUTE_AFTER, _PROGRESS = 1, 2, 4, 8
+_PRIORITY, _BODY, _EXECUTE_AFTER, _PROGRESS, _NOTE = 1, 2, 4, 8, 16
 
 
 def cancel(gateway: Gateway, queue: str, ids: Sequence[str]) -> list[StoredTask | None]:
@@ -59,6 +59,9 @@ def update(gateway: Gateway, operations: Operations, queue: str, task_id: str, c
     if changes.progress is not None:
         given += _PROGRESS
         values.append(changes.progress)
+    if changes.note is not None:
+        given += _NOTE
+        values.append(changes.note)
     attempt: Arg = "" if changes.attempt is None else changes.attempt
     with operations.begin() as slot:
         call = gateway.operation("update", queue, slot, pack_id(task_id), attempt, given, *values)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core import counters
 from distributed_queue.core.clock import ceil_ms
+from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.lifecycle import Event
 from distributed_queue.core.records import MAX_COUNT
 from distributed_queue.core.storage import SWEEP_LIMIT, Change, Claim, ClaimedTask
@@ -66,6 +67,7 @@ def _sweep(step: Step, queue: Queue) -> None:
 
 def _lease_ran_out(step: Step, queue: Queue, row: TaskRow) -> None:
     row.crashes += 1
+    step.keep_attempt(row, AttemptOutcome.CRASHED)
     queue.record(Event.LEASE_EXPIRED, row)
     queue.count(counters.LOST, row.type)
     if row.cancel_requested:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from distributed_queue.core.clock import ceil_ms
+from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.lifecycle import REQUEUABLE, WAITING, Event, TaskStatus
 from distributed_queue.core.storage import QueueConfig, StoredTask, TaskUpdate, apply_config
 from distributed_queue.storage.sqlite.enqueueing import BODY_SAVE
@@ -91,6 +92,8 @@ def update(step: Step, name: str, task_id: str, changes: TaskUpdate) -> bool:
         return False
     if changes.progress is not None:
         row.progress = changes.progress
+    if changes.note is not None:
+        step.keep_attempt(row, AttemptOutcome.RUNNING, changes.note)
     if changes.priority is not None:
         row.priority = changes.priority
     if changes.body is not None:
@@ -115,7 +118,8 @@ def _fits(row: TaskRow, changes: TaskUpdate) -> bool:
     status = STATUS[row.state]
     if changes.attempt is not None and changes.attempt != row.attempt:
         return False
-    if changes.progress is not None and (changes.attempt is None or status is not TaskStatus.PROCESSING):
+    of_attempt = changes.progress is not None or changes.note is not None
+    if of_attempt and (changes.attempt is None or status is not TaskStatus.PROCESSING):
         return False
     if (changes.priority is not None or changes.body is not None) and status not in WAITING:
         return False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from distributed_queue.core.history import StoredAttempt
 from distributed_queue.core.storage import QueueConfig, QueueStats, StoredTask
 from distributed_queue.storage.sqlite.queue import Horizon, Queue
-from distributed_queue.storage.sqlite.rows import PENDING, SECOND_MS, STATUS, TaskRow
+from distributed_queue.storage.sqlite.rows import ATTEMPT_OUTCOMES, PENDING, SECOND_MS, STATUS, TaskRow
 from distributed_queue.storage.sqlite.statements import sql
 from distributed_queue.storage.sqlite.step import as_json
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 GET_IN_QUEUE = sql("get_in_queue")
 GET_ANYWHERE = sql("get_anywhere")
+ATTEMPTS_OF = sql("attempts_of")
 QUEUE_LOAD = sql("queue_load")
 QUEUES_ALL = sql("queues_all")
 QUEUE_NAMES = sql("queue_names")
@@ -36,11 +38,22 @@ def get(read: Read, ids: Sequence[str], queue: str | None) -> list[StoredTask | 
     wanted = as_json(dict.fromkeys(ids))
     rows = read(GET_ANYWHERE, wanted) if queue is None else read(GET_IN_QUEUE, wanted, queue)
     found: dict[str, StoredTask] = {}
+    attempts = _attempts(read, [row[2] for row in rows])
     for name, body, *columns in rows:
         row = TaskRow(*columns)
         if row.id not in found or name < found[row.id].queue:
-            found[row.id] = row.stored(name, body)
+            found[row.id] = row.stored(name, body, attempts.get(row.key, ()))
     return [found.get(task_id) for task_id in ids]
+
+
+def _attempts(read: Read, keys: list[int]) -> dict[int, list[StoredAttempt]]:
+    """What is kept of the attempts of tasks, by the tasks' keys."""
+    kept: dict[int, list[StoredAttempt]] = {}
+    for key, attempt, outcome, started_ms, ended_ms, worker_id, note in read(ATTEMPTS_OF, as_json(keys)):
+        times = started_ms / SECOND_MS, ended_ms / SECOND_MS
+        each = StoredAttempt(attempt, ATTEMPT_OUTCOMES[outcome], *times, worker_id, note)
+        kept.setdefault(key, []).append(each)
+    return kept
 
 
 def queue_names(read: Read) -> tuple[str, ...]:

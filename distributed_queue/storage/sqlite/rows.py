@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
+from distributed_queue.core.history import AttemptOutcome, StoredAttempt, history_of
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import StoredTask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SECOND_MS = 1000
 
@@ -25,6 +31,17 @@ STATUS = (
 """The status for each stored number."""
 CODE = {status: code for code, status in enumerate(STATUS)}
 """The stored number for each status."""
+
+ATTEMPT_OUTCOMES = (
+    AttemptOutcome.SUCCEEDED,
+    AttemptOutcome.FAILED,
+    AttemptOutcome.CRASHED,
+    AttemptOutcome.SNOOZED,
+    AttemptOutcome.RELEASED,
+    AttemptOutcome.CANCELLED,
+    AttemptOutcome.RUNNING,
+)
+"""By their number in the table ``attempts``. The order is part of the file's layout."""
 
 INLINE_BYTES = 256
 """Bodies up to this size stand in their task's row. Larger ones have a table of their own: SQLite rewrites a whole row
@@ -74,10 +91,15 @@ class TaskRow(msgspec.Struct):
             self.key,
         )
 
-    def stored(self, queue: str, body: bytes | None) -> StoredTask:
-        """The task as the port describes it. Who deleted its body leaves it without one, which nobody can read."""
+    def stored(self, queue: str, body: bytes | None, attempts: Iterable[StoredAttempt] | None = None) -> StoredTask:
+        """The task as the port describes it, without a history where no attempts are given.
+
+        Who deleted its body leaves it without one, which nobody can read.
+        """
         status, at = STATUS[self.state], self.at_ms / SECOND_MS
         running = status is TaskStatus.PROCESSING
+        started_at = self.started_ms / SECOND_MS if self.attempt else None
+        finished_at = at if status.finished else None
         return StoredTask(
             queue=queue,
             id=self.id,
@@ -91,8 +113,8 @@ class TaskRow(msgspec.Struct):
             created_at=self.created_ms / SECOND_MS,
             due_at=at if status in (TaskStatus.SCHEDULED, TaskStatus.RETRYING) else None,
             expires_at=seconds(self.expires_ms),
-            started_at=self.started_ms / SECOND_MS if self.attempt else None,
-            finished_at=at if status.finished else None,
+            started_at=started_at,
+            finished_at=finished_at,
             worker_id=self.worker_id if running else None,
             lease_expires_at=at if running else None,
             cancel_requested=bool(self.cancel_requested),
@@ -100,6 +122,16 @@ class TaskRow(msgspec.Struct):
             error=self.error,
             reason=self.reason,
             progress=self.progress,
+            history=()
+            if attempts is None
+            else history_of(
+                attempts,
+                status=status,
+                attempt=self.attempt,
+                started_at=started_at,
+                finished_at=finished_at,
+                worker_id=self.worker_id,
+            ),
         )
 
 

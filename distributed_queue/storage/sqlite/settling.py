@@ -99,6 +99,8 @@ def _settle(step: Step, queue: Queue, row: TaskRow | None, settlement: Settlemen
 
 def _apply(step: Step, queue: Queue, row: TaskRow, settlement: Settlement) -> None:
     outcome = settlement.outcome
+    if outcome is not Outcome.COMPLETE or settlement.note is not None:
+        step.keep_attempt(row, outcome.of_attempt, settlement.note)
     if outcome in _RUNS:
         queue.observe(counters.DURATION, row.type, step.now_ms - row.started_ms)
     if outcome is Outcome.COMPLETE:

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from distributed_queue.core import counters
+from distributed_queue.core.history import HISTORY_LIMIT
 from distributed_queue.core.storage import QueueConfig
 from distributed_queue.storage.sqlite import journal
 from distributed_queue.storage.sqlite.queue import Horizon, Queue, encode_config
-from distributed_queue.storage.sqlite.rows import COMPLETED, TaskRow
+from distributed_queue.storage.sqlite.rows import ATTEMPT_OUTCOMES, COMPLETED, TaskRow
 from distributed_queue.storage.sqlite.statements import sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import apsw
+
+    from distributed_queue.core.history import AttemptOutcome
 
 QUEUE_LOAD = sql("queue_load")
 QUEUE_CREATE = sql("queue_create")
@@ -27,6 +30,8 @@ TASK_SAVE = sql("task_save")
 TASK_COMPLETE = sql("task_complete")
 TASKS_DELETE = sql("tasks_delete")
 BODIES_DELETE = sql("bodies_delete")
+ATTEMPT_KEEP = sql("attempt_keep")
+ATTEMPTS_DELETE = sql("attempts_delete")
 TYPE_KNOWN = sql("type_known")
 TYPE_ADD = sql("type_add")
 COUNTER_ADD = sql("counter_add")
@@ -51,6 +56,7 @@ class Step:
         self._connection = connection
         self._queues: dict[str, Queue] = {}
         self._changed: dict[int, TaskRow] = {}
+        self._attempts: list[tuple[Any, ...]] = []
 
     # Statements
 
@@ -100,8 +106,16 @@ class Step:
         """Have a changed task written."""
         self._changed[row.key] = row
 
+    def keep_attempt(self, row: TaskRow, outcome: AttemptOutcome, note: bytes | None = None) -> None:
+        """Put a task's latest attempt into its history."""
+        place, number = row.attempt % HISTORY_LIMIT, ATTEMPT_OUTCOMES.index(outcome)
+        self._attempts.append((row.key, place, row.attempt, number, row.started_ms, self.now_ms, row.worker_id, note))
+
     def flush(self) -> None:
         """Write the changed tasks."""
+        if self._attempts:
+            self.write_many(ATTEMPT_KEEP, self._attempts)
+            self._attempts = []
         if self._changed:
             rows, self._changed = self._changed.values(), {}
             # A task that has just been completed differs in two values only: worth a statement, it is the common case.
@@ -110,11 +124,12 @@ class Step:
             self.write_many(TASK_SAVE, [row.changeable() for row in rows if row.state != COMPLETED])
 
     def forget(self, keys: Sequence[int]) -> None:
-        """Remove tasks with their bodies."""
+        """Remove tasks with their bodies and histories."""
         if keys:
             self.flush()
             listed = as_json(keys)
             self.write(BODIES_DELETE, listed)
+            self.write(ATTEMPTS_DELETE, listed)
             self.write(TASKS_DELETE, listed)
 
     # The end

@@ -35,6 +35,7 @@ from distributed_queue.testing.conformance.fixtures import (
     threads,
     zoo,
 )
+from distributed_queue.testing.conformance.history import TestHistory
 from distributed_queue.testing.conformance.journal import TestJournal, TestJournalBounds, TestJournalledEvents
 from distributed_queue.testing.conformance.leases import TestExtend
 from distributed_queue.testing.conformance.life import TestLife
@@ -76,6 +77,7 @@ __all__ = [
     "TestFind",
     "TestGet",
     "TestHistograms",
+    "TestHistory",
     "TestJournal",
     "TestJournalBounds",
     "TestJournalNews",

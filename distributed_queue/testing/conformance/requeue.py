@@ -45,13 +45,16 @@ class TestRequeue:
         assert storage.requeue(Q, ["t1"]) == [False]
         assert stored(storage) == before
 
-    def test_the_slate_is_clean_except_for_the_attempt(self, storage: Storage, clock: ManualClock) -> None:
+    def test_the_slate_is_clean_except_for_the_attempt_and_the_history(
+        self, storage: Storage, clock: ManualClock
+    ) -> None:
         created = clock.now()
         storage.enqueue([new_task(priority=7, body=b"body", expires_at=created + 500)])
         settle(storage, retry(claim_one(storage), error=b"why"))
         claim_one(storage, lease_seconds=10)
         clock.advance(10)
         settle(storage, bury(claim_one(storage), "reason", b"why"))
+        history = stored(storage).history
         storage.requeue(Q, ["t1"])
         assert stored(storage) == StoredTask(
             queue=Q,
@@ -63,6 +66,7 @@ class TestRequeue:
             attempt=3,
             created_at=created,
             started_at=clock.now(),
+            history=history,
         )
 
     def test_a_request_to_stop_is_forgotten(self, storage: Storage) -> None:

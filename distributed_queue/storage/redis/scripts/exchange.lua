@@ -5,7 +5,7 @@
 -- Result  counted (a 0 or 1 for each settlement), now, ms until claiming again may give more or '', claims, six values
 --         each (see take.lua)
 -- Cost    about 12 µs and 9 µs for each task settled and claimed
--- include: time, queue, operation, journal, counters, moves, task, load, limits, settle, precedes, merge, sweep, overdue, trim, take, step
+-- include: time, queue, operation, journal, counters, moves, task, load, limits, history, settle, precedes, merge, sweep, overdue, trim, take, step
 
 local AGAIN, WORKER, LIMIT, LEASE_MS = ARGV[3] == '1', ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local SETTLEMENTS = tonumber(ARGV[7])

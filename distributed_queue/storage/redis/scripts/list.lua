@@ -45,7 +45,7 @@ local looked_at = entries(index_of(STATE_LISTED))
 for i = 1, #looked_at, 2 do
   local id, score = looked_at[i], looked_at[i + 1]
   if not TYPE_ONLY or (redis.pcall('HGET', TASK .. id, 't') or DEFAULT_TYPE) == WANTED_TYPE then
-    found[#found + 1] = {id, read_record(id), score}
+    found[#found + 1] = {id, without_history(read_record(id)), score}
   end
   if #found == MOST then return {found, score, id} end
 end

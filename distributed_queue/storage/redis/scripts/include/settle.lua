@@ -44,7 +44,8 @@ local function stop(id, task)
 end
 
 -- Apply the outcome to a task whose lease is held.
-local function apply(id, task, outcome, delay, result, failure, reason)
+local function apply(id, task, outcome, delay, result, failure, reason, note)
+  if outcome ~= COMPLETE or note then keep_attempt(id, task, outcome, note) end
   if outcome <= BURY then
     observe('duration', task[TYPE], now - (tonumber(task[STARTED]) or now))
   end
@@ -69,11 +70,11 @@ local function apply(id, task, outcome, delay, result, failure, reason)
 end
 
 -- Apply one settlement; whether it counted. It changes nothing where the attempt is over, unless it is a replay.
-local function settle(id, attempt, outcome, delay, result, failure, reason)
+local function settle(id, attempt, outcome, delay, result, failure, reason, note)
   local task = load_task(id)
   if task and task[ATTEMPT] == attempt then
     if task[STATE] == 'processing' then
-      apply(id, task, outcome, delay, result, failure, reason)
+      apply(id, task, outcome, delay, result, failure, reason, note)
       return true
     end
     if is_replay(task, outcome, reason) then return true end
@@ -95,7 +96,7 @@ local function complete_first(id, result)
 end
 
 -- Apply the settlement that begins at ARGV[at]: whether it counted, and where the next one begins. It is: id, attempt,
--- outcome * 8 + which of the optional values follow (1 result, 2 error, 4 reason), the delay in ms for RETRY and SNOOZE,
+-- outcome * 16 + which of the optional values follow (1 result, 2 error, 4 reason, 8 note), the delay in ms for RETRY and SNOOZE,
 -- then those values.
 local function settle_next(at)
   local id, attempt, code = ARGV[at], ARGV[at + 1], ARGV[at + 2]
@@ -104,13 +105,14 @@ local function settle_next(at)
     if code == '0' and complete_first(id) then return true, at end
     if code == '1' and complete_first(id, ARGV[at]) then return true, at + 1 end
   end
-  local outcome, given = math.floor(tonumber(code) / 8), tonumber(code) % 8
-  local delay, result, failure, reason = 0, nil, nil, 'failed'
+  local outcome, given = math.floor(tonumber(code) / 16), tonumber(code) % 16
+  local delay, result, failure, reason, note = 0, nil, nil, 'failed', nil
   if outcome == RETRY or outcome == SNOOZE then delay, at = tonumber(ARGV[at]), at + 1 end
   if given % 2 == 1 then result, at = ARGV[at], at + 1 end
   if given % 4 >= 2 then failure, at = ARGV[at], at + 1 end
-  if given >= 4 then reason, at = ARGV[at], at + 1 end
-  return settle(id, tonumber(attempt), outcome, delay, result, failure, reason), at
+  if given % 8 >= 4 then reason, at = ARGV[at], at + 1 end
+  if given >= 8 then note, at = ARGV[at], at + 1 end
+  return settle(id, tonumber(attempt), outcome, delay, result, failure, reason, note), at
 end
 
 -- Apply the `total` settlements that begin at ARGV[at]. Returns a text with a 1 for each that counted and a 0 for others.

@@ -9,6 +9,7 @@ end
 
 local function take_back_one(id, task, max_crashes)
   local crashes = redis.call('HINCRBY', TASK .. id, 'k', 1)
+  keep_attempt(id, task, CRASHED)
   remove(LEASES, id)
   record(LEASE_LOST, id, task[ATTEMPT])
   count('attempts.lost', task[TYPE])

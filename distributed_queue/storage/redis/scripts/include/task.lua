@@ -1,7 +1,7 @@
 -- A task's hash, and the moves that every verb makes with it. Fields (defaults are left out):
 --   b body   t type   c created   x expires at   s state ('pending' left out in a new task)   a attempt
 --   f failures   k crashes   r ready since, if not created then   g started   w worker, true while it runs
---   v result   e error   z reason   h progress   q cancellation asked for
+--   v result   e error   z reason   h progress   q cancellation asked for   n0… attempts (see history.lua)
 --   o order: priority * 2^43 + sequence, true while the task is not ready (then it is the score in READY)
 -- Due time, deadline and time of finishing are the score in the index of its state.
 local SEQUENCES = 8796093022208
