@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 HEADER = "Idempotency-Key"
 
-_KEY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+PATTERN = r"^(?:[!#-~](?:[ -~]{0,253}[!-~])?|\"[!-~](?:[ -~]{0,253}[!-~])?\")$"
+"""What the header may hold: printable ASCII without a blank at its ends, in quotes or not beginning with one."""
+MAX_CHARACTERS = 257
+"""Of the header, quotes included."""
+
+_KEY = re.compile(PATTERN)
 _SAME_SECONDS = 0.002
 """Storages keep whole milliseconds."""
 
@@ -27,14 +32,14 @@ def read_key(given: str | None) -> str | None:
     """The key of a request, or None. It is a quoted string by the draft standard; without quotes it is taken too."""
     if given is None:
         return None
-    key = given.strip()
-    if len(key) > 1 and key[0] == key[-1] == '"':
-        key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    key = given.strip(" \t")
     if not _KEY.fullmatch(key):
-        words = "is 1 to 255 printable ASCII characters"
+        words = "is 1 to 255 printable ASCII characters without a blank at either end, in quotes or beginning with none"
         raise ApiProblem(
             "invalid-request", f"{HEADER} {words}.", errors=[fault(("header", HEADER), words, "idempotency-key")]
         )
+    if key[0] == '"':
+        key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
     return key
 
 

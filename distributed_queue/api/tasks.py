@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from distributed_queue.api.audit import MAX_IDS, naming, note
 from distributed_queue.api.documents import task_document
-from distributed_queue.api.idempotency import HEADER, derived_id, read_key
+from distributed_queue.api.idempotency import HEADER, MAX_CHARACTERS, PATTERN, derived_id, read_key
 from distributed_queue.api.models.tasks import BatchIn, BatchOut, PageOut, TaskIn, TaskOut
 from distributed_queue.api.openapi import problems
 from distributed_queue.api.options import PREFIX
@@ -34,7 +34,7 @@ _KEY_PARAMETER = {
     "in": "header",
     "required": False,
     "description": "Makes a repeated request harmless: it gets the task of the first one.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS, "pattern": PATTERN},
     "example": '"7d5f6b1e-order-1234"',
 }
 _MANY = 200
