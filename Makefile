@@ -107,6 +107,7 @@ clean: ## Remove everything that these targets made
 servers:
 	@scripts/need-redis.sh
 	@scripts/need-chromium.sh
+	@scripts/need-prometheus.sh
 
 # The stamps are written last: a set-up that was interrupted is taken up again.
 .venv/.made: scripts/make-venv.sh

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from distributed_queue.core.hybrid_queue import HybridQueue
-    from distributed_queue.core.storage import QueueStats, WorkerInfo
+    from distributed_queue.core.storage import QueueStats, StorageHealth, WorkerInfo
     from distributed_queue.observability.reading import Reading
     from distributed_queue.observability.requests import RequestTimes
 
@@ -65,9 +65,9 @@ class QueueCollector(Collector):
         """All families; those of the storage are empty while it cannot be reached."""
         reading = read(self._queue)
         engine = backend(self._queue)
-        yield _single("storage_up", "Whether the storage answered: 1 or 0.", {"backend": engine}, int(reading.up))
         labels = {"version": __version__, "python": platform.python_version(), "backend": engine}
         yield _single("build_info", "What runs here; always 1.", labels, 1)
+        yield from _storage(engine, reading.health)
         yield from _state(reading.queues)
         yield from _counted(reading)
         yield from _workers(reading.workers)
@@ -91,6 +91,22 @@ class RequestCollector(Collector):
         yield family
 
 
+def _storage(engine: str, health: StorageHealth | None) -> Iterator[Metric]:
+    yield _single("storage_up", "Whether the storage answered: 1 or 0.", {"backend": engine}, int(health is not None))
+    latency = GaugeMetricFamily(
+        f"{PREFIX}_storage_round_trip_seconds", "Time that the storage took to answer just now.", labels=("backend",)
+    )
+    offset = GaugeMetricFamily(
+        f"{PREFIX}_clock_offset_seconds",
+        "By how much the storage's clock is ahead of this server's. The storage's counts.",
+        labels=("backend",),
+    )
+    if health is not None:
+        latency.add_metric([engine], health.latency)
+        offset.add_metric([engine], health.clock_offset)
+    yield from (latency, offset)
+
+
 def _state(queues: list[QueueStats]) -> Iterator[Metric]:
     tasks = GaugeMetricFamily(f"{PREFIX}_queue_tasks", "Tasks by state.", labels=("queue", "state"))
     oldest = GaugeMetricFamily(
@@ -99,12 +115,17 @@ def _state(queues: list[QueueStats]) -> Iterator[Metric]:
         labels=("queue",),
     )
     paused = GaugeMetricFamily(f"{PREFIX}_queue_paused", "Whether the queue is paused: 1 or 0.", labels=("queue",))
+    limit = GaugeMetricFamily(
+        f"{PREFIX}_queue_size_limit", "Tasks that may wait; absent where there is no limit.", labels=("queue",)
+    )
     for stats in queues:
         for state in TaskStatus:
             tasks.add_metric([stats.queue, str(state)], stats.counts.get(state, 0))
         oldest.add_metric([stats.queue], stats.oldest_ready_age or 0.0)
         paused.add_metric([stats.queue], int(stats.config.paused))
-    yield from (tasks, oldest, paused)
+        if stats.config.max_size is not None:
+            limit.add_metric([stats.queue], stats.config.max_size)
+    yield from (tasks, oldest, paused, limit)
 
 
 def _counted(reading: Reading) -> Iterator[Metric]:

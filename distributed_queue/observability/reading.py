@@ -10,7 +10,7 @@ from distributed_queue.errors import DistributedQueueError
 
 if TYPE_CHECKING:
     from distributed_queue.core.hybrid_queue import HybridQueue
-    from distributed_queue.core.storage import QueueStats, WorkerInfo
+    from distributed_queue.core.storage import QueueStats, StorageHealth, WorkerInfo
 
 logger = logging.getLogger(__name__)
 
@@ -20,19 +20,24 @@ class Reading(NamedTuple):
 
     at: float
     """On the monotonic clock."""
-    up: bool
+    health: StorageHealth | None
     queues: list[QueueStats]
     workers: list[WorkerInfo]
+
+    @property
+    def up(self) -> bool:
+        """Whether the storage answered."""
+        return self.health is not None
 
 
 def read(queue: HybridQueue) -> Reading:
     """Ask the storage. An error is an answer too: the storage is not up."""
     try:
-        queues, workers, up = queue.queue_stats(), queue.workers(), True
+        health, queues, workers = queue.health(), queue.queue_stats(), queue.workers()
     except DistributedQueueError as error:
         logger.warning("metrics: %s", error)
-        queues, workers, up = [], [], False
-    return Reading(time.monotonic(), up, queues, workers)
+        return Reading(time.monotonic(), None, [], [])
+    return Reading(time.monotonic(), health, queues, workers)
 
 
 def backend(queue: HybridQueue) -> str:

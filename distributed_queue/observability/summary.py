@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from distributed_queue.core.hybrid_queue import HybridQueue
-    from distributed_queue.core.storage import QueueStats
+    from distributed_queue.core.storage import QueueStats, StorageHealth
     from distributed_queue.observability.figures import Histogram
     from distributed_queue.observability.requests import RequestTimes
 
@@ -75,7 +75,7 @@ class Summary:
         all_counted = together(figures for stats in reading.queues for figures in by_type(stats.counters).values())
         return {
             "window_seconds": round(window, 3),
-            "storage": {"up": reading.up, "backend": backend(self._queue)},
+            "storage": _storage(backend(self._queue), reading.health),
             "workers": {
                 "count": len(reading.workers),
                 "slots": sum(worker.max_workers for worker in reading.workers),
@@ -97,6 +97,17 @@ class Summary:
             {"method": method, "route": route, "status": status, **_latency(histogram)}
             for (method, route, status), histogram in read_out
         ]
+
+
+def _storage(engine: str, health: StorageHealth | None) -> dict[str, Any]:
+    if health is None:
+        return {"up": False, "backend": engine}
+    return {
+        "up": True,
+        "backend": engine,
+        "round_trip_seconds": round(health.latency, 6),
+        "clock_offset_seconds": round(health.clock_offset, 6),
+    }
 
 
 def _queue(stats: QueueStats, before: dict[str, int], window: float) -> dict[str, Any]:
