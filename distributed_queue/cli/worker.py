@@ -119,6 +119,7 @@ def _config(settings: Settings) -> WorkerConfig:
         max_workers=settings.workers,
         shutdown_timeout=settings.shutdown_timeout,
         queues=settings.queues or None,
+        child_imports=tuple(reference.partition(":")[0] for reference in settings.handlers),
     )
 
 

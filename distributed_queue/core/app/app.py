@@ -169,12 +169,19 @@ class DistributedQ:
             for task in tasks:
                 each.after_submit(task)
 
-    def around_run(self, stack: ExitStack | AsyncExitStack) -> None:
+    def around_run(self, stack: ExitStack) -> None:
         """Let ``stack`` do what the middleware does around the run of a function."""
         if self._middleware:
             task = current_task()
             for each in self._middleware:
                 stack.enter_context(each.around_run(task))
+
+    async def around_async_run(self, stack: AsyncExitStack) -> None:
+        """See ``around_run``."""
+        if self._middleware:
+            task = current_task()
+            for each in self._middleware:
+                await stack.enter_async_context(each.around_async_run(task))
 
     # Working
 

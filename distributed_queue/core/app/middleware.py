@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from distributed_queue.core.task import Task
     from distributed_queue.core.worker.context import RunningTask
@@ -28,3 +28,9 @@ class Middleware:
         On an event loop it must not block.
         """
         yield
+
+    @asynccontextmanager
+    async def around_async_run(self, task: RunningTask) -> AsyncIterator[None]:
+        """The same for an ``async def`` function, where there is something to await; by default ``around_run``."""
+        with self.around_run(task):
+            yield

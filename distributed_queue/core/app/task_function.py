@@ -133,7 +133,7 @@ class BaseTaskFunction(Generic[P, R]):
         """``run`` for an ``async def`` function."""
         args, kwargs = self._signature.decode(data)
         async with AsyncExitStack() as stack:
-            self.app.around_run(stack)
+            await self.app.around_async_run(stack)
             return self._signature.encode_result(await self._acall(stack, args, kwargs))
 
     @property

@@ -53,6 +53,9 @@ class WorkerConfig:
     """Bytes. A child that takes more is killed while a handler runs, and replaced between two tasks.
 
     Where the system has no ``/proc``, it is looked at between tasks only."""
+    child_imports: Sequence[str] = ()
+    """Modules that a child imports first: what sets a process up for the handlers. ``dq worker`` names those that it
+    loads itself."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.payload import decode_body, encode_result, type_and_data
@@ -20,6 +21,7 @@ from distributed_queue.core.worker.children.wire import Progress, Raised, Return
 from distributed_queue.core.worker.context import running_attempt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
     from distributed_queue.core.worker.children.wire import Run
@@ -48,13 +50,15 @@ class ChildAttempt(Attempt):
             self._connection.send_bytes(encode(Progress(progress)))
 
 
-def serve(connection: Connection) -> None:
-    """Run what the worker sends until it hangs up."""
+def serve(connection: Connection, imports: Sequence[str]) -> None:
+    """Import what sets the process up, then run what the worker sends until it hangs up."""
     # The worker decides when to stop; signals to the whole group are not for its children. No SIG_IGN: programs that
     # handlers start would inherit that.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    for module in imports:
+        import_module(module)
     while True:
         try:
             request = connection.recv_bytes()

@@ -38,14 +38,16 @@ class RemoteTraceback(Exception):
 class Child:
     """One process. It runs one handler at a time."""
 
-    def __init__(self, name: str, memory_limit_bytes: int | None) -> None:
+    def __init__(self, name: str, config: WorkerConfig) -> None:
         # Never fork: the worker has threads.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs,), name=name, daemon=True)
+        self._process = context.Process(
+            target=serve, args=(theirs, tuple(config.child_imports)), name=name, daemon=True
+        )
         self._process.start()
         theirs.close()
-        self._memory_limit_bytes = memory_limit_bytes
+        self._memory_limit_bytes = config.child_max_memory
         self.started = time.monotonic()
         self.runs = 0
         self.memory_bytes = 0
@@ -129,7 +131,7 @@ class Children:
                 return self._idle.pop()
             self._number += 1
             number = self._number
-        return Child(f"dq-{self._config.name}-child-{number}", self._config.child_max_memory)
+        return Child(f"dq-{self._config.name}-child-{number}", self._config)
 
     def give_back(self, child: Child) -> None:
         """Keep it for the next, or replace it where it died or is worn."""
