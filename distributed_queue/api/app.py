@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from distributed_queue.api import dead_letters, docs, events, health, metrics, queues, tasks, workers
+from distributed_queue.api import dead_letters, docs, events, health, metrics, queues, scaler, tasks, workers
 from distributed_queue.api.edge import Edge
 from distributed_queue.api.openapi import document
 from distributed_queue.api.options import ApiOptions
@@ -40,6 +40,7 @@ _ROUTERS = (
     tasks.router,
     dead_letters.router,
     queues.router,
+    scaler.router,
     workers.router,
     events.router,
     metrics.router,

@@ -50,6 +50,7 @@ ACCESS: dict[tuple[str, str], Role | None] = {
     ("GET", f"{PREFIX}/dead-letters"): _READ,
     ("GET", f"{PREFIX}/queues"): _READ,
     ("GET", f"{PREFIX}/queues/{{name}}"): _READ,
+    ("GET", f"{PREFIX}/scaler"): _READ,
     ("GET", f"{PREFIX}/workers"): _READ,
     ("GET", f"{PREFIX}/workers/{{worker_name}}"): _READ,
     # What programs do that use the queue.

@@ -36,6 +36,19 @@ class ClearedOut(Out):
     cleared: int
 
 
+class ScalerOut(Out):
+    """How much work there is for workers; every number is there, also when it is 0."""
+
+    model_config = ConfigDict(
+        json_schema_extra=example({"tasks": 12, "ready": 8, "running": 4, "oldest_ready_age_seconds": 0.25})
+    )
+
+    tasks: int = Field(description="Ready and running.")
+    ready: int
+    running: int
+    oldest_ready_age_seconds: float
+
+
 class QueueFiguresOut(Out):
     """One queue within the statistics."""
 
