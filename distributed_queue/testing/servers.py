@@ -42,7 +42,9 @@ class RedisServer:
     written to disk. Raises ``MissingServer`` where the program is not installed.
     """
 
-    def __init__(self, folder: Path, *, port: int | None = None, ready_seconds: float = 10.0, **options: str) -> None:
+    def __init__(
+        self, folder: Path, *, host: str = HOST, port: int | None = None, ready_seconds: float = 10.0, **options: str
+    ) -> None:
         program = shutil.which("redis-server")
         if program is None:
             raise MissingServer("redis-server")
@@ -51,12 +53,13 @@ class RedisServer:
         self._ready_seconds = ready_seconds
         self._options = {"save": "", "appendonly": "no", **options}
         self._process: subprocess.Popen[bytes] | None = None
+        self.host = host
         self.port = port or free_port()
 
     @property
     def url(self) -> str:
         """Of database 0."""
-        return f"redis://{HOST}:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     @property
     def pid(self) -> int | None:
@@ -106,7 +109,7 @@ class RedisServer:
         self.kill()
 
     def _arguments(self) -> list[str]:
-        settings = {"bind": HOST, "port": str(self.port), "dir": str(self._folder), **self._options}
+        settings = {"bind": self.host, "port": str(self.port), "dir": str(self._folder), **self._options}
         return [word for name, value in settings.items() for word in (f"--{name}", value)]
 
     def _end(self, *, kill: bool) -> None:
@@ -140,7 +143,7 @@ class RedisServer:
     def _ask(self, command: bytes) -> bytes:
         """The first line of the answer, empty if there is none."""
         try:
-            with socket.create_connection((HOST, self.port), timeout=5) as connection:
+            with socket.create_connection((self.host, self.port), timeout=5) as connection:
                 connection.sendall(command)
                 return connection.recv(64)
         except OSError:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from distributed_queue.testing.namespace import Network
+
 SERVICE = "tasks"
 """What the Sentinels call the primary."""
 _CALM_MS = 30_000
@@ -36,11 +38,15 @@ _QUICK = {"repl-diskless-sync-delay": "0", "repl-ping-replica-period": "1"}
 
 
 class Topology:
-    """Redis servers that belong together. ``options`` are settings of each."""
+    """Redis servers that belong together, each with an address of its own if there is a ``network``.
 
-    def __init__(self, folder: Path, **options: str) -> None:
+    ``options`` are settings of each.
+    """
+
+    def __init__(self, folder: Path, network: Network | None = None, **options: str) -> None:
         self.servers: list[RedisServer] = []
         self._folder = folder
+        self._network = network
         self._options: dict[str, Any] = {**_QUICK, **options}
         self._cleanup = ExitStack()
         self._clients: dict[int, Any] = {}
@@ -53,7 +59,7 @@ class Topology:
     def admin(self, server: RedisServer) -> Any:
         """An operator's client of one server, which answers with texts."""
         if server.port not in self._clients:
-            client = redis.Redis(HOST, server.port, decode_responses=True, socket_timeout=5)
+            client = redis.Redis(server.host, server.port, decode_responses=True, socket_timeout=5)
             self._clients[server.port] = self._cleanup.enter_context(client)
         return self._clients[server.port]
 
@@ -76,6 +82,10 @@ class Topology:
     def hurry(self) -> None:
         """Let a server that fails be noticed soon, until ``heal``."""
         raise NotImplementedError
+
+    def peers(self, server: RedisServer) -> list[RedisServer]:
+        """All that a server talks to by itself."""
+        return [other for other in self.servers if other is not server]
 
     def start(self) -> None:
         """Start all of it, and wait until all is well."""
@@ -102,8 +112,16 @@ class Topology:
     def _give_up_after(self, milliseconds: int) -> None:
         raise NotImplementedError
 
+    def _host(self) -> str:
+        """Where the next server is to be."""
+        return self._network.address() if self._network else HOST
+
     def _add_server(self, **options: Any) -> RedisServer:
-        server = RedisServer(self._folder / f"server-{len(self.servers)}", **self._options, **options)
+        host = self._host()
+        # What it sends to the others comes from its address, too; in protected mode they would take it for a stranger.
+        own = {"bind-source-addr": host, "protected-mode": "no"} if self._network else {}
+        options = {**own, **self._options, **options}
+        server = RedisServer(self._folder / f"server-{len(self.servers)}", host=host, **options)
         self.servers.append(self._cleanup.enter_context(server))
         return server
 
@@ -120,23 +138,23 @@ class Topology:
 class SentinelRedis(Topology):
     """A primary, two replicas, and three Sentinels that put a replica in its place when it fails."""
 
-    def __init__(self, folder: Path, **options: str) -> None:
-        super().__init__(folder, **options)
+    def __init__(self, folder: Path, network: Network | None = None, **options: str) -> None:
+        super().__init__(folder, network, **options)
         self.sentinels: list[Sentinel] = []
 
     @property
     def url(self) -> str:
         """Where the Sentinels are, and what they call the primary."""
-        hosts = ",".join(f"{HOST}:{sentinel.port}" for sentinel in self.sentinels)
+        hosts = ",".join(f"{sentinel.host}:{sentinel.port}" for sentinel in self.sentinels)
         return f"redis+sentinel://{hosts}/{SERVICE}/0"
 
     def start(self) -> None:
         """Start all of it."""
         first, *rest = [self._add_server() for _ in range(3)]
         for server in rest:
-            self.admin(server).replicaof(HOST, first.port)
+            self.admin(server).replicaof(first.host, first.port)
         for number in range(3):
-            sentinel = Sentinel(self._folder / f"sentinel-{number}", first.port)
+            sentinel = Sentinel(self._folder / f"sentinel-{number}", self._host(), first)
             self.sentinels.append(self._cleanup.enter_context(sentinel))
         self.heal()
 
@@ -169,8 +187,12 @@ class SentinelRedis(Topology):
             server.start()
             if server is not primary and self._state(server).get("master_port") != primary.port:
                 # The Sentinels do it too, but after ten seconds.
-                self.admin(server).replicaof(HOST, primary.port)
+                self.admin(server).replicaof(primary.host, primary.port)
         super().heal()
+
+    def peers(self, server: RedisServer) -> list[RedisServer]:
+        """The other servers, and the Sentinels."""
+        return [*super().peers(server), *self.sentinels]
 
     def hurry(self) -> None:
         """Let a primary that fails be noticed within half a second."""
@@ -194,15 +216,16 @@ class SentinelRedis(Topology):
 class Sentinel(RedisServer):
     """One of three Sentinels. It keeps what it has learnt in its configuration file, over ``kill`` and ``start``."""
 
-    def __init__(self, folder: Path, primary_port: int) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, host: str, primary: RedisServer) -> None:
+        super().__init__(folder, host=host)
         self._configuration = folder / "sentinel.conf"
         folder.mkdir(parents=True)
         settings = (
             f"port {self.port}",
-            f"bind {HOST}",
+            f"bind {host}",
+            f"bind-source-addr {host}",
             f"dir {folder}",
-            f"sentinel monitor {SERVICE} {HOST} {primary_port} 2",
+            f"sentinel monitor {SERVICE} {primary.host} {primary.port} 2",
             f"sentinel down-after-milliseconds {SERVICE} {_DOWN_AFTER_MS}",
             f"sentinel failover-timeout {SERVICE} 3000",
             f"sentinel parallel-syncs {SERVICE} 2",
@@ -211,7 +234,7 @@ class Sentinel(RedisServer):
 
     def ask(self, *command: str) -> Any:
         """What it answers to a ``SENTINEL`` command, None if it refuses or is away."""
-        with suppress(RedisError), redis.Redis(HOST, self.port, decode_responses=True, socket_timeout=5) as client:
+        with suppress(RedisError), redis.Redis(self.host, self.port, decode_responses=True, socket_timeout=5) as client:
             answer = client.execute_command(f"SENTINEL {command[0]}", *command[1:])
             return "OK" if answer is True else answer
         return None
@@ -233,18 +256,18 @@ class Sentinel(RedisServer):
 class RedisCluster(Topology):
     """Three primaries that share the slots, each with a replica that takes its place when it fails."""
 
-    def __init__(self, folder: Path, **options: str) -> None:
+    def __init__(self, folder: Path, network: Network | None = None, **options: str) -> None:
         cluster = {
             "cluster-enabled": "yes",
             "cluster-node-timeout": str(_NODE_TIMEOUT_MS),
             "cluster-replica-validity-factor": "0",
         }
-        super().__init__(folder, **cluster, **options)
+        super().__init__(folder, network, **cluster, **options)
 
     @property
     def url(self) -> str:
         """All its servers."""
-        return "redis+cluster://" + ",".join(f"{HOST}:{server.port}" for server in self.servers)
+        return "redis+cluster://" + ",".join(f"{server.host}:{server.port}" for server in self.servers)
 
     def start(self) -> None:
         """Start all of it."""
@@ -260,7 +283,7 @@ class RedisCluster(Topology):
         for number, server in enumerate(self.servers):
             self._cluster(server, "SET-CONFIG-EPOCH", number + 1)
         for server, bus in zip(self.servers[1:], buses[1:], strict=True):
-            self._cluster(primaries[0], "MEET", HOST, server.port, bus)
+            self._cluster(primaries[0], "MEET", server.host, server.port, bus)
         wait_until("all know each other", lambda: all(self._known(server) == 6 for server in self.servers))
         for primary, replica in zip(primaries, replicas, strict=True):
             self._cluster(replica, "REPLICATE", self.node_id(primary))

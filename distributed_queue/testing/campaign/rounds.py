@@ -19,22 +19,34 @@ from distributed_queue.testing.proof import HistoryWriter, RecordingStorage, che
 from distributed_queue.testing.proof.records import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.testing.campaign.faults import FaultKind
     from distributed_queue.testing.campaign.grounds import Ground
     from distributed_queue.testing.campaign.plan import Plan
+    from distributed_queue.testing.namespace import Network
 
 _LOOK_SECONDS = 0.1
 _START_SECONDS = 60.0
 MAX_CRASHES = 3
 
 
+def _chosen(kinds: Sequence[FaultKind], names: Sequence[str], missing: Collection[str]) -> list[FaultKind]:
+    """Those with these names; all of them if there are no names."""
+    known = [kind.name for kind in kinds]
+    if strangers := set(names) - set(known) - set(missing):
+        raise ValueError(f"no such faults: {', '.join(sorted(strangers))}; there are: {', '.join(known)}")
+    return [kind for kind in kinds if not names or kind.name in names]
+
+
 class Round:
     """A round of a campaign, in a folder of its own, which is left as it is for whoever wants to look."""
 
-    def __init__(self, plan: Plan, number: int, folder: Path) -> None:
+    def __init__(self, plan: Plan, number: int, folder: Path, network: Network | None) -> None:
         self._plan = plan
+        self._network = network
         self._number = number
         self._folder = folder
         self._history = HistoryWriter(folder / "campaign.jsonl")
@@ -42,10 +54,10 @@ class Round:
     def run(self) -> RoundReport:
         """Do it all."""
         plan = self._plan
-        with GROUNDS[plan.engine](self._folder, plan.options) as ground:
+        with GROUNDS[plan.engine](self._folder, plan.options, self._network) as ground:
             queue = self._open(ground)
             crew = self._recruit(ground)
-            kinds = [kind for kind in ground.faults(plan.lease_seconds) if not plan.only or kind.name in plan.only]
+            kinds = _chosen(ground.faults(plan.lease_seconds), plan.only, ground.missing)
             nemesis = Nemesis(kinds, crew, self._history, plan.seed_of(self._number, "faults"), plan.pause_seconds)
             crew.start()
             try:

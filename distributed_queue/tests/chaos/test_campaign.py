@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,3 +63,20 @@ def test_the_loss_of_a_redis_without_aof_is_noticed(tmp_path: Path) -> None:
         options={"appendfsync": "off"},
     )
     assert one_round(plan, tmp_path).proof.counts[Check.LOST]
+
+
+@pytest.mark.parametrize("engine", ["sentinel", "cluster"])
+def test_nothing_is_lost_when_a_primary_is_cut_off(engine: str, tmp_path: Path) -> None:
+    """By itself, as it takes a network namespace of its own; where it is not given one it says so."""
+    kinds = ["primary cut off", "primary cut off from its peers", "replica killed"]
+    command = [
+        *(sys.executable, "-m", "distributed_queue.testing.campaign", f"--engine={engine}", "--minutes=2", "--seed=4"),
+        *("--round-seconds=120", "--faults=3", "--pause=1", "--rate=300", "--workers=1", "--producers=1"),
+        *("--hostile-every=1000000", "--resume-seconds=60", f"--keep={tmp_path / 'kept'}"),
+        *(f"--only={kind}" for kind in kinds),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["totals"]["acknowledged"] > 100
+    assert {kind for kind in kinds if not report["faults"].get(kind)} == report["not_available_on_this_machine"].keys()

@@ -14,16 +14,19 @@ from distributed_queue.testing.campaign.faults import STORAGE, FaultKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from distributed_queue.testing.namespace import Network
     from distributed_queue.testing.servers import RedisServer
     from distributed_queue.testing.topologies import Topology
 
+CUT_OFF = "primary cut off"
+CUT_OFF_FROM_PEERS = "primary cut off from its peers"
 _HEAL_SECONDS = 60.0
 
 
 class TopologyFaults:
     """The faults of a topology. ``primary`` is the server that matters now, ``fail_over`` puts another in its place.
 
-    ``returns`` collects when a new primary was there.
+    ``returns`` collects when a new primary was there. Connections can be cut only where there is a ``network``.
     """
 
     def __init__(
@@ -32,21 +35,29 @@ class TopologyFaults:
         primary: Callable[[], RedisServer],
         fail_over: Callable[[bool], object],
         returns: list[float],
+        network: Network | None,
     ) -> None:
         self._topology = topology
         self._primary = primary
         self._fail_over = fail_over
         self._returns = returns
+        self._network = network
 
     def kinds(self) -> list[FaultKind]:
         """All of them."""
         at = (STORAGE,)
-        return [
+        kinds = [
             FaultKind("primary killed", at, lambda _: self._meanwhile(lambda: self._replace(kill=True)), weight=3),
             FaultKind("primary hands over", at, lambda _: self._meanwhile(lambda: self._replace(kill=False))),
             FaultKind("primary frozen", at, self._frozen, (1.0, 3.0)),
             FaultKind("replica killed", at, self._replica_killed, (0.0, 1.0)),
         ]
+        if network := self._network:
+            kinds += [
+                FaultKind(CUT_OFF, at, lambda _: self._cut(network, clients_too=True), (1.0, 4.0)),
+                FaultKind(CUT_OFF_FROM_PEERS, at, lambda _: self._cut(network, clients_too=False), (1.0, 4.0)),
+            ]
+        return kinds
 
     def _replace(self, *, kill: bool) -> None:
         """The former primary is started again when there is a new one, as its replica."""
@@ -84,6 +95,19 @@ class TopologyFaults:
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
+            self._heal()
+            self._returns.append(time.time())
+
+    @contextmanager
+    def _cut(self, network: Network, *, clients_too: bool) -> Iterator[None]:
+        """A replica takes over if it lasts, and the old primary does not know; perhaps clients still reach it."""
+        server = self._primary()
+        self._topology.hurry()
+        others = [] if clients_too else [peer.host for peer in self._topology.peers(server)]
+        try:
+            with network.cut(server.host, others):
+                yield
+        finally:
             self._heal()
             self._returns.append(time.time())
 

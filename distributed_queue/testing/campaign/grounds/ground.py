@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from distributed_queue.testing.campaign.faults import FaultKind
     from distributed_queue.testing.campaign.programs import Spec
+    from distributed_queue.testing.namespace import Network
 
 
 class Ground(ABC):
@@ -31,9 +32,10 @@ class Ground(ABC):
     claims_last = True
     """Whether claims, and extensions of leases, survive all faults."""
 
-    def __init__(self, folder: Path, options: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, str], network: Network | None = None) -> None:
         self._folder = folder
         self._options = options
+        self._network = network
         self._cleanup = ExitStack()
         self.returns: list[float] = []
         """When the storage was back after it had not served anybody, in epoch seconds."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from distributed_queue.testing.campaign.faults.topology import TopologyFaults
+from distributed_queue.testing.campaign.faults.topology import CUT_OFF, CUT_OFF_FROM_PEERS, TopologyFaults
 from distributed_queue.testing.campaign.grounds.ground import ProcessGround
 from distributed_queue.testing.campaign.plan import QUEUES
 from distributed_queue.testing.topologies import RedisCluster, SentinelRedis, Topology
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from distributed_queue.testing.campaign.faults import FaultKind
+    from distributed_queue.testing.namespace import Network
 
 _AOF = {"appendonly": "yes", "appendfsync": "everysec"}
 _KEY = f"dq:{{{next(iter(QUEUES))}}}:meta"
@@ -23,6 +27,11 @@ class TopologyGround(ProcessGround):
     _topology: Topology
     _replicas: int
     """How many a primary has."""
+
+    def __init__(self, folder: Path, options: Mapping[str, str], network: Network | None = None) -> None:
+        super().__init__(folder, options, network)
+        if network is None:
+            self.missing = dict.fromkeys((CUT_OFF, CUT_OFF_FROM_PEERS), "there is no network namespace for it")
 
     @property
     def _demand(self) -> str:
@@ -52,13 +61,13 @@ class SentinelGround(TopologyGround):
 
     def start(self) -> None:
         """Start all of it."""
-        self._topology = self._cleanup.enter_context(SentinelRedis(self._folder / "redis", **_AOF))
+        self._topology = self._cleanup.enter_context(SentinelRedis(self._folder / "redis", self._network, **_AOF))
 
     def faults(self, lease_seconds: float) -> list[FaultKind]:
         """Of the processes and the servers."""
         topology = self._topology
         of_servers = TopologyFaults(
-            topology, topology.primary, lambda kill: topology.fail_over(kill=kill), self.returns
+            topology, topology.primary, lambda kill: topology.fail_over(kill=kill), self.returns, self._network
         ).kinds()
         return [*super().faults(lease_seconds), *of_servers]
 
@@ -71,12 +80,16 @@ class ClusterGround(TopologyGround):
 
     def start(self) -> None:
         """Start all of it."""
-        self._topology = self._cleanup.enter_context(RedisCluster(self._folder / "redis", **_AOF))
+        self._topology = self._cleanup.enter_context(RedisCluster(self._folder / "redis", self._network, **_AOF))
 
     def faults(self, lease_seconds: float) -> list[FaultKind]:
         """Of the processes, and of the servers that have the queue which lets through most."""
         topology = self._topology
         of_servers = TopologyFaults(
-            topology, lambda: topology.owner(_KEY), lambda kill: topology.fail_over(_KEY, kill=kill), self.returns
+            topology,
+            lambda: topology.owner(_KEY),
+            lambda kill: topology.fail_over(_KEY, kill=kill),
+            self.returns,
+            self._network,
         ).kinds()
         return [*super().faults(lease_seconds), *of_servers]
