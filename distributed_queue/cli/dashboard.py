@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from distributed_queue.api.audit import note
 from distributed_queue.api.auth.guard import CALLER, HEADER, Asked, Caller
-from distributed_queue.api.auth.roles import Role
+from distributed_queue.api.auth.roles import Role, grants
 from distributed_queue.core.registry import without_password
-from distributed_queue.dashboard import Dashboard, Refusal, SettingRow, Viewer
+from distributed_queue.dashboard import Dashboard, Permission, Refusal, SettingRow, Viewer
 from distributed_queue.settings import describe
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ class ApiGate:
         answer = self._guard.identify(asked)
         if not isinstance(answer, Caller):
             return Refusal(answer.detail, answer.status_code)
-        return Viewer(answer.name, tuple(map(str, answer.roles)), answer)
+        permissions = frozenset(each for each in Permission if grants(answer.roles, Role(each.value)))
+        return Viewer(answer.name, tuple(map(str, answer.roles)), permissions, answer)
 
     def still_knows(self, viewer: Viewer) -> bool:
         """Ask the guard."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from distributed_queue.dashboard.dashboard import Dashboard
-    from distributed_queue.dashboard.gate import Gate, OpenGate, Refusal, Viewer
+    from distributed_queue.dashboard.gate import Gate, OpenGate, Permission, Refusal, Viewer
     from distributed_queue.dashboard.routes import ADDRESSES
     from distributed_queue.dashboard.shell import SettingRow
 
@@ -20,12 +20,13 @@ _HOMES = {
     "Dashboard": "dashboard",
     "Gate": "gate",
     "OpenGate": "gate",
+    "Permission": "gate",
     "Refusal": "gate",
     "SettingRow": "shell",
     "Viewer": "gate",
 }
 
-__all__ = ["ADDRESSES", "Dashboard", "Gate", "OpenGate", "Refusal", "SettingRow", "Viewer"]
+__all__ = ["ADDRESSES", "Dashboard", "Gate", "OpenGate", "Permission", "Refusal", "SettingRow", "Viewer"]
 
 
 def __getattr__(name: str) -> object:

@@ -15,22 +15,12 @@ class Permission(str, Enum):
     """What the dashboard lets someone do."""
 
     READ = "read"
-    STEER = "steer"
-    """Retry and cancel tasks."""
     SUBMIT = "submit"
+    """Submit, retry and cancel tasks."""
     ADMIN = "admin"
     """Everything else: queues, workers, dead letters, deleting."""
 
     __str__ = str.__str__
-
-
-_ROLES: dict[Permission, frozenset[str]] = {
-    Permission.READ: frozenset({"read", "submit", "work", "admin"}),
-    Permission.STEER: frozenset({"submit", "work", "admin"}),
-    Permission.SUBMIT: frozenset({"submit", "admin"}),
-    Permission.ADMIN: frozenset({"admin"}),
-}
-"""Roles that give a permission."""
 
 
 class Viewer(NamedTuple):
@@ -38,12 +28,14 @@ class Viewer(NamedTuple):
 
     name: str
     roles: tuple[str, ...]
+    """Of their key, to be shown."""
+    permissions: frozenset[Permission]
     token: object = None
     """What the gate needs to know them again; nobody else looks into it."""
 
     def may(self, permission: Permission | str) -> bool:
-        """Whether one of the roles gives the permission."""
-        return not _ROLES[Permission(permission)].isdisjoint(self.roles)
+        """Whether they have the permission."""
+        return Permission(permission) in self.permissions
 
 
 class Refusal(NamedTuple):
@@ -89,4 +81,4 @@ class OpenGate:
         """Nobody keeps a log."""
 
 
-ANYONE = Viewer("anyone", ("admin",))
+ANYONE = Viewer("anyone", ("admin",), frozenset(Permission))

@@ -93,8 +93,8 @@ async def change(request: Request) -> Response:
 
 
 _ACTIONS = {
-    "retry": (Permission.STEER, "Retried"),
-    "cancel": (Permission.STEER, "Cancelled"),
+    "retry": (Permission.SUBMIT, "Retried"),
+    "cancel": (Permission.SUBMIT, "Cancelled"),
     "delete": (Permission.ADMIN, "Deleted"),
 }
 

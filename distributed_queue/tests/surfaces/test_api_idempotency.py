@@ -23,7 +23,7 @@ def api() -> Iterator[Api]:
         yield served
 
 
-def keyed(api: Api, body: dict[str, Any], key: str | bytes = "order-1") -> httpx.Response:
+def keyed(api: Api, body: dict[str, Any], key: str = "order-1") -> httpx.Response:
     return api.client.post("/tasks", json=body, headers={"Idempotency-Key": key})
 
 
@@ -110,8 +110,8 @@ def test_different_keys_are_different_tasks(api: Api) -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["", '"', '""', '"open', '" a"', "a" * 256, "tab\there", b"\xa0", b"\x85a"])
-def test_a_key_that_is_none_is_refused(api: Api, key: str | bytes) -> None:
+@pytest.mark.parametrize("key", ["", '"', '""', '"open', '" a"', "a" * 256, "tab\there"])
+def test_a_key_that_is_none_is_refused(api: Api, key: str) -> None:
     problem = api.problem(keyed(api, {"payload": "x"}, key), 422, "invalid-request")
     assert problem["errors"][0]["header"] == "Idempotency-Key"
     assert pending(api) == 0
