@@ -10,6 +10,7 @@ import msgspec
 from distributed_queue.core.task import MAX_EPOCH_SECONDS
 
 if TYPE_CHECKING:
+    from distributed_queue.core.notes import AttemptRecord
     from distributed_queue.core.storage import QueueStats
     from distributed_queue.core.task import Task
 
@@ -26,9 +27,9 @@ def iso_or_none(seconds: float | None) -> str | None:
     return None if seconds is None else iso(seconds)
 
 
-def task_document(task: Task, *, traceback: bool = False) -> dict[str, Any]:
-    """The fields of ``models.TaskOut``."""
-    document = {
+def task_document(task: Task, *, traceback: bool = False, history: bool = False) -> dict[str, Any]:
+    """The fields of ``models.TaskOut``. Listings do not have the history."""
+    document: dict[str, Any] = {
         "task_id": task.task_id,
         "queue": task.queue,
         "type": task.type,
@@ -55,6 +56,25 @@ def task_document(task: Task, *, traceback: bool = False) -> dict[str, Any]:
     }
     if traceback:
         document["traceback"] = task.traceback
+    if history:
+        document["history"] = [attempt_document(each, traceback=traceback) for each in task.history]
+    return document
+
+
+def attempt_document(attempt: AttemptRecord, *, traceback: bool = False) -> dict[str, Any]:
+    """The fields of ``models.AttemptOut``."""
+    document = {
+        "attempt": attempt.attempt,
+        "outcome": attempt.outcome.value,
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso_or_none(attempt.ended_at),
+        "duration_seconds": attempt.duration,
+        "worker_id": attempt.worker_id,
+        "error_type": attempt.error_type,
+        "error": attempt.error,
+    }
+    if traceback:
+        document["traceback"] = attempt.traceback
     return document
 
 

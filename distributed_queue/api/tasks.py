@@ -77,7 +77,7 @@ async def submit_task(request: Request, body: TaskIn) -> Response:
     if submitted.new:
         return _created(request, submitted.task)
     headers = {"Location": _address(request, submitted.task), **({_REPLAYED: "true"} if key is not None else {})}
-    return json_response(task_document(submitted.task), 200, headers)
+    return json_response(task_document(submitted.task, history=True), 200, headers)
 
 
 @submitting.post(
@@ -135,7 +135,9 @@ async def get_task(
     wait: Annotated[
         float, Query(ge=0, le=60, description="Hold the answer until the task is finished, up to so many seconds.")
     ] = 0.0,
-    traceback: Annotated[bool, Query(description="With the end of the latest failure's traceback.")] = False,
+    traceback: Annotated[
+        bool, Query(description="With the ends of the tracebacks: the latest failure's, and each attempt's.")
+    ] = False,
 ) -> Response:
     """The task as it is now, or once it is finished."""
     seconds = min(wait, services.options.max_wait_seconds)
@@ -143,7 +145,7 @@ async def get_task(
     task = task or await services.queue.get_task(task_id)
     if task is None:
         raise TaskNotFound(task_id)
-    return json_response(task_document(task, traceback=traceback))
+    return json_response(task_document(task, traceback=traceback, history=True))
 
 
 @router.post(
@@ -195,7 +197,7 @@ async def _changed(services: Services, task_id: str, done: bool, word: str) -> R
         raise ApiProblem(
             "task-conflict", f"Task {task_id!r} is {state}, so it cannot be {word}.", task_id=task_id, task_status=state
         )
-    return json_response(task_document(task))
+    return json_response(task_document(task, history=True))
 
 
 def _tasks(body: BatchIn, derive: Callable[[int], str] | None) -> list[Task]:
@@ -208,7 +210,7 @@ def _created(request: Request, task: Task) -> Response:
     task.created_at = now
     task.execute_after = due if due > now else None
     task.status = TaskStatus.SCHEDULED if due > now else TaskStatus.PENDING
-    return json_response(task_document(task), 201, {"Location": _address(request, task)})
+    return json_response(task_document(task, history=True), 201, {"Location": _address(request, task)})
 
 
 def _address(request: Request, task: Task) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from distributed_queue.api.documents import task_document
-from distributed_queue.cli.text import duration, json_text
+from distributed_queue.api.documents import iso, task_document
+from distributed_queue.cli.text import duration, json_text, one_line
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.errors import TaskFailed
@@ -14,6 +14,7 @@ from distributed_queue.errors import TaskFailed
 if TYPE_CHECKING:
     from distributed_queue.cli.output import Output
     from distributed_queue.core.hybrid_queue import TaskPage
+    from distributed_queue.core.notes import AttemptRecord
     from distributed_queue.core.task import Task
 
 _PAGE = 1000
@@ -21,9 +22,9 @@ _SHORT = 90
 """Characters of JSON that are easier to read on one line."""
 
 
-def task_json(task: Task) -> dict[str, Any]:
+def task_json(task: Task, *, history: bool = False) -> dict[str, Any]:
     """All fields of the task, as the REST API names them."""
-    return task_document(task, traceback=True)
+    return task_document(task, traceback=True, history=history)
 
 
 def print_tasks(out: Output, tasks: Iterable[Task], cursor: str | None) -> None:
@@ -57,7 +58,7 @@ def print_tasks(out: Output, tasks: Iterable[Task], cursor: str | None) -> None:
 def print_task(out: Output, task: Task) -> None:
     """Print all that is known of a task."""
     if out.as_json:
-        out.json(task_json(task))
+        out.json(task_json(task, history=True))
         return
     times = ("created_at", "execute_after", "expires_at", "started_at", "finished_at")
     fields = {name: value for name, value in task_json(task).items() if value is not None and value is not False}
@@ -68,13 +69,21 @@ def print_task(out: Output, task: Task) -> None:
     for name in times:
         if name in fields:
             fields[name] = f"{fields[name]}  ({_relative(getattr(task, name), now)})"
+    fields["history"] = "\n".join(_attempt_line(each) for each in task.history) or None
     out.record(fields.items())
+
+
+def _attempt_line(attempt: AttemptRecord) -> str:
+    took = "" if attempt.duration is None else f" after {duration(attempt.duration)}"
+    error = f": {one_line(attempt.summary)}" if attempt.summary else ""
+    by = f" by {attempt.worker_id}" if attempt.worker_id else ""
+    return f"{attempt.attempt}  {iso(attempt.started_at)}  {attempt.outcome}{took}{by}{error}"
 
 
 def print_outcome(out: Output, task: Task) -> None:
     """Print the result of a finished task. Raises ``TaskFailed`` where it ended without one."""
     if out.as_json:
-        out.json(task_json(task))
+        out.json(task_json(task, history=True))
     elif task.status is TaskStatus.COMPLETED:
         out.block(task.result if isinstance(task.result, str) else json_text(task.result))
     if task.status is not TaskStatus.COMPLETED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from distributed_queue.core.notes import Note, encode_note
 from distributed_queue.core.payload import UNREADABLE, encode_result
 from distributed_queue.core.retry import DEFAULT_RETRY, next_delay
 from distributed_queue.core.storage import Lease, LeaseState, Outcome, Settlement, Storage
@@ -41,7 +42,13 @@ class HeldLeases:
         except InvalidTask as error:
             failure = encode_failure(Failure.of(error, claimed.attempt))
             settlement = Settlement(
-                claimed.queue, claimed.id, claimed.attempt, Outcome.BURY, error=failure, reason=UNREADABLE
+                claimed.queue,
+                claimed.id,
+                claimed.attempt,
+                Outcome.BURY,
+                error=failure,
+                reason=UNREADABLE,
+                note=encode_note(Note.of(None, error)),
             )
             self._storage.settle([settlement])
             return None
@@ -62,11 +69,14 @@ class HeldLeases:
         if held is None:
             return False
         task = held.task
-        encoded = encode_failure(Failure.of(error, task.attempt))
+        details = {
+            "error": encode_failure(Failure.of(error, task.attempt)),
+            "note": encode_note(Note.of(None, error)),
+        }
         delay = next_delay(task.retry or DEFAULT_RETRY, task.retry_count + 1, task.max_retries)
         if delay is None:
-            return self._settle(task_id, worker_id, Outcome.BURY, error=encoded)
-        return self._settle(task_id, worker_id, Outcome.RETRY, error=encoded, delay=delay)
+            return self._settle(task_id, worker_id, Outcome.BURY, **details)
+        return self._settle(task_id, worker_id, Outcome.RETRY, delay=delay, **details)
 
     def release(self, task_id: str, worker_id: str | None) -> bool:
         """Give a task back."""

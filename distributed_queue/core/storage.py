@@ -18,8 +18,8 @@ A lease that ran out is still held until a claim takes it back: what comes befor
 the same attempt already did is answered as the first was and changes nothing, as long as the task stands where that
 left it (in the outcome's state, or cancelled where that was asked for); afterwards it is an old one.
 
-**History.** Each attempt that ends otherwise than by success leaves a record (see ``history``) in the step that ends it,
-and so does one that a note comes with. ``get`` and ``cancel`` tell them.
+**History.** Each attempt that ends otherwise than by success leaves a record (see ``history``) in the step that ends
+it, and so does one that a note comes with. ``get`` and ``cancel`` tell them.
 
 **Errors.** ``StorageUnavailable`` when the storage cannot be reached, ``StorageFull`` when it has no room,
 ``StorageIncompatible`` when it cannot be used as it is; every verb may raise them. ``NotReplicated`` when ``enqueue``

@@ -9,6 +9,7 @@ import msgspec
 
 from distributed_queue.core.ids import new_task_id
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.notes import AttemptRecord, attempt_record, message_of, storable
 from distributed_queue.core.payload import (
     MAX_BODY_BYTES,
     Policies,
@@ -81,6 +82,8 @@ class Task(_Leading, kw_only=True):
     """Why it is dead."""
     progress: Any = None
     cancel_requested: bool = False
+    history: tuple[AttemptRecord, ...] = ()
+    """Its latest attempts, the earliest first, the one that runs included; empty in listings."""
 
     @property
     def type(self) -> str:
@@ -119,15 +122,12 @@ class Failure(msgspec.Struct, array_like=True, frozen=True):
     def of(cls, error: BaseException | str, attempt: int, traceback: str | None = None) -> Failure:
         """Describe an exception in bounded, storable text."""
         text = error if isinstance(error, str) else describe(error)
-        return cls(_storable(text)[: cls.MAX_ERROR], _storable(traceback)[-cls.MAX_TRACEBACK :] or None, attempt)
+        return cls(storable(text)[: cls.MAX_ERROR], storable(traceback or "")[-cls.MAX_TRACEBACK :] or None, attempt)
 
 
 def describe(error: BaseException) -> str:
     """Class and message, also of an exception that cannot be printed."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - __str__ is the user's code
-        return f"{type(error).__name__}: (its message cannot be shown)"
+    return f"{type(error).__name__}: {message_of(error)}"
 
 
 _encode_failure = msgspec.msgpack.Encoder().encode
@@ -215,6 +215,7 @@ def from_stored(stored: StoredTask) -> Task:
         reason=stored.reason,
         progress=shown_value(stored.progress),
         cancel_requested=stored.cancel_requested,
+        history=tuple(map(attempt_record, stored.history)),
     )
 
 
@@ -254,8 +255,3 @@ def _check_number(field: str, value: Any, lowest: float, highest: float) -> None
         raise InvalidTask(
             f"{field} is {value!r:.50}; it is a number of seconds from {lowest:g} to {highest:,.0f}", field=field
         )
-
-
-def _storable(text: str | None) -> str:
-    """Text that any storage can keep: lone surrogates replaced."""
-    return (text or "").encode("utf-8", "replace").decode("utf-8")

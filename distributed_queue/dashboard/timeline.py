@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.lifecycle import Event, TaskStatus
 from distributed_queue.dashboard.formats import duration
 
 if TYPE_CHECKING:
+    from distributed_queue.core.notes import AttemptRecord
     from distributed_queue.core.task import Task
     from distributed_queue.dashboard.desk import Detail
 
@@ -21,6 +23,17 @@ _ENDS = {
     TaskStatus.CANCELLED: Event.CANCELLED,
     TaskStatus.EXPIRED: Event.EXPIRED,
 }
+
+_ENDINGS = {
+    AttemptOutcome.SUCCEEDED: Event.COMPLETED,
+    AttemptOutcome.FAILED: Event.RETRYING,
+    AttemptOutcome.TIMED_OUT: Event.RETRYING,
+    AttemptOutcome.CRASHED: Event.LEASE_EXPIRED,
+    AttemptOutcome.SNOOZED: Event.SNOOZED,
+    AttemptOutcome.RELEASED: Event.RELEASED,
+    AttemptOutcome.CANCELLED: Event.CANCELLED,
+}
+_LONGEST_NOTE = 160
 
 
 class Step(NamedTuple):
@@ -37,7 +50,8 @@ class Step(NamedTuple):
 
 def steps(detail: Detail) -> list[Step]:
     """From the journal where it still has the task, and from the task's own times where it has not."""
-    task, known = detail.task, {}
+    task = detail.task
+    known: dict[tuple[str, int], Step] = {}
     for happened in detail.history:
         change = happened.change
         known[change.event, change.attempt] = Step(
@@ -46,6 +60,8 @@ def steps(detail: Detail) -> list[Step]:
             happened.at,
             _note(change.event, change.attempt, change.detail),
         )
+    for attempt in task.history:
+        _tell(known, attempt, died=task.status is TaskStatus.DEAD and attempt.attempt == task.attempt)
     found = sorted([*known.values(), *_missing(task, {event for event, _ in known})], key=lambda step: step.at or 0.0)
     timed = [
         step._replace(since=step.at - before.at if before and step.at and before.at else None)
@@ -74,6 +90,31 @@ def whats_next(detail: Detail, now: float) -> str:
         tries = "1 attempt" if task.attempt == 1 else f"{task.attempt:,} attempts"
         return f"Dead ({task.reason or 'failed'}) after {tries}. It stays until someone retries or deletes it."
     return ""
+
+
+def _tell(known: dict[tuple[str, int], Step], attempt: AttemptRecord, *, died: bool) -> None:
+    """Add what an attempt's record knows and the journal does not, or not any more."""
+    number = attempt.attempt
+    by = f", by {attempt.worker_id}" if attempt.worker_id else ""
+    known.setdefault(
+        (Event.CLAIMED, number), Step(Event.CLAIMED, "claimed", attempt.started_at, f"attempt {number}{by}")
+    )
+    if attempt.ended_at is None:
+        return
+    event, note = _ENDINGS[attempt.outcome], _ending(attempt)
+    if event is Event.RETRYING and (died or (Event.DEAD, number) in known):
+        event = Event.DEAD
+    told = known.get((event, number))
+    if told is None:
+        known[event, number] = Step(event, _WORDS.get(event, str(event)), attempt.ended_at, note)
+    else:
+        known[event, number] = told._replace(note="; ".join(filter(None, (told.note, note))))
+
+
+def _ending(attempt: AttemptRecord) -> str:
+    took = "" if attempt.duration is None else f" after {duration(attempt.duration)}"
+    text = attempt.summary[:_LONGEST_NOTE]
+    return f"attempt {attempt.attempt} {str(attempt.outcome).replace('_', ' ')}{took}{': ' if text else ''}{text}"
 
 
 def _backoff(task: Task) -> str:

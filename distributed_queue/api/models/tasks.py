@@ -18,6 +18,7 @@ from distributed_queue.api.models.base import (
     Whole,
     example,
 )
+from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.ids import new_task_id
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.retry import MAX_DELAY_SECONDS, MAX_RETRIES_LIMIT, Backoff, RetryPolicy
@@ -152,6 +153,20 @@ class BatchIn(In):
     tasks: list[TaskIn] = Field(min_length=1)
 
 
+class AttemptOut(Out):
+    """One attempt of a task."""
+
+    attempt: int
+    outcome: AttemptOutcome = Field(description="What is `failed` or `timed_out` was tried again where more follows.")
+    started_at: datetime = Field(description="When a worker took it.")
+    ended_at: datetime | None = Field(description="When its end was stored; null while it runs.")
+    duration_seconds: float | None = Field(description="How long its handler ran, where its worker told.")
+    worker_id: str | None
+    error_type: str | None = Field(description="The class of what its handler raised.")
+    error: str | None = Field(description="The message, or the start of it.")
+    traceback: str | None = Field(None, description="The end of the traceback, where asked for.")
+
+
 class TaskOut(Out):
     """A task as it is now. Times are RFC 3339 in UTC, durations seconds."""
 
@@ -181,6 +196,9 @@ class TaskOut(Out):
     progress: Any
     cancel_requested: bool
     traceback: str | None = Field(None, description="The end of the latest failure's traceback, where asked for.")
+    history: list[AttemptOut] | None = Field(
+        None, description="Its latest attempts, the earliest first, the one that runs included. Listings leave it out."
+    )
 
 
 class PageOut(Out):

@@ -8,6 +8,7 @@ import time
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from distributed_queue.core.notes import Note, encode_note
 from distributed_queue.core.storage import Lease, Outcome, Settlement
 from distributed_queue.core.task import from_claimed
 
@@ -166,7 +167,7 @@ class Attempt:
         elif self._thread_id is not None:
             _set_async_exception(self._thread_id, reason)
 
-    def report(
+    def report(  # noqa: PLR0913 - what a settlement is made of
         self,
         outcome: Outcome,
         *,
@@ -174,7 +175,14 @@ class Attempt:
         error: bytes | None = None,
         delay: float = 0.0,
         reason: str | None = None,
+        note: bytes | None = None,
     ) -> Settlement:
         """A settlement of this attempt."""
         claimed = self.claimed
-        return Settlement(claimed.queue, claimed.id, claimed.attempt, outcome, result, error, delay, reason)
+        return Settlement(claimed.queue, claimed.id, claimed.attempt, outcome, result, error, delay, reason, note)
+
+    def note(self, error: BaseException | None = None, traceback: str | None = None) -> bytes:
+        """What is to be told of this attempt in the task's history."""
+        began = self.started > 0.0
+        seconds = self.seconds or time.monotonic() - self.started
+        return encode_note(Note.of(round(seconds, 6) if began else None, error, traceback))

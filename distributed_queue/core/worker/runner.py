@@ -194,7 +194,8 @@ class Runner:
             # Code of users may run here, such as that of a container in the result.
             logger.exception("the outcome of task %s cannot be told", attempt.claimed.id)
             failure = Failure.of(unexpected, attempt.claimed.attempt)
-            attempt.settlement = attempt.report(Outcome.BURY, error=encode_failure(failure))
+            note = attempt.note(unexpected)
+            attempt.settlement = attempt.report(Outcome.BURY, error=encode_failure(failure), note=note)
         self._ended(attempt)
 
     def _settlement(
@@ -210,7 +211,7 @@ class Runner:
         if attempt.interruption is LeaseLost and isinstance(error, LeaseLost):
             return None
         if attempt.interruption is TaskCancelled and isinstance(error, TaskCancelled):
-            return attempt.report(Outcome.CANCEL)
+            return attempt.report(Outcome.CANCEL, note=attempt.note())
         return self._failed(attempt, handler, error)
 
     def _encode(self, result: Any) -> bytes | None:
@@ -220,12 +221,14 @@ class Runner:
 
     def _failed(self, attempt: Attempt, handler: Handler | None, error: BaseException) -> Settlement:
         claimed = attempt.claimed
-        encoded = encode_failure(Failure.of(error, claimed.attempt, _traceback(error)))
+        where = None if isinstance(error, (Snooze, Discard)) else _traceback(error)
+        encoded = encode_failure(Failure.of(error, claimed.attempt, where))
+        note = attempt.note(error, where)
         try:
             task = attempt.task
         except InvalidTask as unreadable:
             logger.error("task %s cannot be read and is dead: %s", claimed.id, unreadable)  # noqa: TRY400 - ours
-            return attempt.report(Outcome.BURY, error=encoded, reason=UNREADABLE)
+            return attempt.report(Outcome.BURY, error=encoded, reason=UNREADABLE, note=note)
         if self._error_handler is not None and not isinstance(error, (Snooze, Discard)):
             self._tell(self._error_handler, task, error)
         outcome, delay, reason = self._judge(attempt, handler, task, error)
@@ -233,12 +236,12 @@ class Runner:
         summary = describe(error)[:500]
         if outcome is Outcome.BURY:
             logger.error("%s failed and is dead: %s", what, summary)
-            return attempt.report(Outcome.BURY, error=encoded, reason=reason)
+            return attempt.report(Outcome.BURY, error=encoded, reason=reason, note=note)
         if outcome is Outcome.RETRY:
             logger.warning("%s failed, next try in %.1f s: %s", what, delay, summary)
-            return attempt.report(Outcome.RETRY, error=encoded, delay=delay)
+            return attempt.report(Outcome.RETRY, error=encoded, delay=delay, note=note)
         logger.info("%s: %s", what, summary)
-        return attempt.report(outcome, delay=delay)
+        return attempt.report(outcome, delay=delay, note=note)
 
     def _judge(self, attempt: Attempt, handler: Handler | None, task: Task, error: BaseException) -> Judgement:
         claimed = attempt.claimed

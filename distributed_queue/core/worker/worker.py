@@ -277,7 +277,7 @@ class _Parts:
     def _give_back(self) -> None:
         """Release what still runs: its handlers are told to stop, and their outcomes will not count."""
         for attempt in self.book.all():
-            if attempt.give_up(attempt.report(Outcome.RELEASE), LeaseLost):
+            if attempt.give_up(attempt.report(Outcome.RELEASE, note=attempt.note()), LeaseLost):
                 logger.warning("task %s did not finish in time and is given back", attempt.claimed.id)
                 self.pump.ended(attempt)
 
@@ -285,7 +285,7 @@ class _Parts:
         """Settle without the handler, which has not begun or does not react; another thread takes its place."""
         settlement = None
         if reason is TaskCancelled:
-            settlement = attempt.report(Outcome.CANCEL)
+            settlement = attempt.report(Outcome.CANCEL, note=attempt.note())
         elif reason is not LeaseLost:
             settlement = self.runner.failure(attempt, reason())
         if attempt.give_up(settlement, reason):

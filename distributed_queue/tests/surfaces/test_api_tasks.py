@@ -262,3 +262,20 @@ def test_many_submit_at_once_and_each_task_is_stored_once(api: Api) -> None:
     for thread in threads:
         thread.join(LIMIT)
     eventually(lambda: api.get("/queues/crowd")["counts"]["pending"] == 200)
+
+
+def test_a_task_tells_of_its_attempts_and_a_listing_does_not(api: Api) -> None:
+    task = api.submit("x", task_id="tried")
+    assert task["history"] == []
+    for number in range(2):
+        take(api.queue, f"w{number}", timeout=LIMIT)
+        assert api.queue.mark_failed("tried", LookupError(f"trouble {number}"))
+        api.queue.requeue("tried")
+    take(api.queue, "w2", timeout=LIMIT)
+    known = api.get("/tasks/tried")
+    TaskOut.model_validate(known)
+    told = [(each["attempt"], each["outcome"], each["worker_id"], each["error"]) for each in known["history"]]
+    assert told == [(1, "failed", "w0", "trouble 0"), (2, "failed", "w1", "trouble 1"), (3, "running", "w2", None)]
+    assert "traceback" not in known["history"][0]
+    assert "traceback" in api.get("/tasks/tried", traceback="true")["history"][0]
+    assert "history" not in api.get("/tasks")["items"][0]

@@ -31,11 +31,22 @@ def test_a_task_is_shown_with_the_fields_of_the_rest_api(dq: Dq, queue: HybridQu
     task = put(queue, {"type": "simple", "data": [1, "ü"]})
     stored = queue.get_task(task.task_id)
     assert stored is not None
-    assert dq("tasks", "get", task.task_id, "--json").json == task_document(stored, traceback=True)
+    assert dq("tasks", "get", task.task_id, "--json").json == task_document(stored, traceback=True, history=True)
     shown = dq("tasks", "get", task.task_id).out
     assert f"task_id      {task.task_id}\n" in shown
     assert "\nstatus       pending\n" in shown
     assert "ü" in shown
+
+
+def test_each_attempt_of_a_task_has_a_line(dq: Dq, queue: HybridQueue) -> None:
+    task = put_broken(queue)
+    kill(queue, task)
+    assert "dead" in dq("tasks", "get", task.task_id).out
+    (attempt,) = dq("tasks", "get", task.task_id, "--json").json["history"]
+    line = f"history      1  {attempt['started_at']}  failed after "
+    shown = dq("tasks", "get", task.task_id).out
+    assert line in shown
+    assert f"by {attempt['worker_id']}: KeyError: 'missing'\n" in shown
 
 
 def test_a_task_that_is_not_there_is_not_found(dq: Dq) -> None:
