@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ import pytest
 from distributed_queue.core.worker import WorkerConfig
 from distributed_queue.errors import InvalidArguments
 from distributed_queue.testing import InlineWorker
-from distributed_queue.tests.steps import LIMIT
+from distributed_queue.tests.steps import LIMIT, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,6 +140,97 @@ class TestWorking:
         finally:
             program.kill()
             program.wait()
+
+
+class TestBackend:
+    """``django.tasks``: Django's own from 6.0 on, before that the back-port."""
+
+    def test_a_task_of_django_is_run_and_its_result_is_found(self, tasks: Any) -> None:
+        with InlineWorker(tasks.app) as inline:
+            result = tasks.send_mail.enqueue("ada@example.org", subject="hello")
+            assert (str(result.status), result.args, result.kwargs) == (
+                "READY", ["ada@example.org"], {"subject": "hello"}
+            )  # fmt: skip
+            assert inline.submitted()[0].type == "shop.tasks.send_mail"
+            assert (inline.submitted()[0].queue, inline.submitted()[0].priority) == ("mail", 90)
+            inline.run()
+            result.refresh()
+            assert (str(result.status), result.return_value) == ("SUCCESSFUL", "hello to ada@example.org")
+            assert (result.attempts, result.is_finished, result.errors) == (1, True, [])
+            assert result.enqueued_at <= result.started_at <= result.finished_at
+            found = tasks.send_mail.get_result(result.id)
+            assert (found.task.func, found.task.priority) == (tasks.send_mail.func, 10)
+
+    def test_one_that_fails_is_tried_again_as_the_options_say_and_its_error_is_told(self, tasks: Any) -> None:
+        with InlineWorker(tasks.app) as inline:
+            result = tasks.refuse.enqueue("ada@example.org")
+            inline.run()
+            result.refresh()
+            assert (str(result.status), result.attempts) == ("READY", 1)
+            inline.advance(minutes=1)
+            result.refresh()
+            assert (str(result.status), result.attempts) == ("FAILED", 2)
+            assert result.errors[-1].exception_class is tasks.MailRefused
+            assert "ada@example.org" in result.errors[-1].traceback
+
+    def test_one_that_is_to_run_later_waits(self, tasks: Any) -> None:
+        timezone = import_module("django.utils.timezone")
+        with InlineWorker(tasks.app) as inline:
+            later = timezone.now() + timedelta(hours=1)
+            tasks.send_mail.using(run_after=later).enqueue("ada@example.org")
+            assert inline.run() == []
+            assert look(inline.queue, inline.submitted()[0]).execute_after == pytest.approx(later.timestamp())
+
+    def test_its_context_tells_the_attempt(self, tasks: Any) -> None:
+        with InlineWorker(tasks.app) as inline:
+            result = tasks.tell_attempt.enqueue()
+            inline.run()
+            result.refresh()
+            assert result.return_value == [1, result.id]
+
+    async def test_coroutines_enqueue_and_run_too(self, tasks: Any, worker: Worker) -> None:
+        result = await tasks.asend_mail.aenqueue("ada@example.org")
+        assert await asyncio.to_thread(tasks.app.queue.wait_result, result.id, LIMIT) == "to ada@example.org"
+        await result.arefresh()
+        assert result.return_value == "to ada@example.org"
+
+    def test_signals_tell_of_it(self, tasks: Any) -> None:
+        interface = import_module("distributed_queue.integrations.django.interface")
+        heard: list[tuple[str, str]] = []
+
+        def hear(signal: Any, task_result: Any, **_: Any) -> None:
+            heard.append((names[signal], str(task_result.status)))
+
+        names = {getattr(interface, f"task_{name}"): name for name in ("enqueued", "started", "finished")}
+        for each in names:
+            each.connect(hear)
+        try:
+            with InlineWorker(tasks.app) as inline:
+                tasks.send_mail.enqueue("ada@example.org")
+                inline.run()
+                tasks.refuse.enqueue("ada@example.org")
+                inline.advance(minutes=1)
+        finally:
+            for each in names:
+                each.disconnect(hear)
+        assert heard == [
+            ("enqueued", "READY"), ("started", "RUNNING"), ("finished", "SUCCESSFUL"),
+            ("enqueued", "READY"), ("started", "RUNNING"), ("started", "RUNNING"), ("finished", "FAILED"),
+        ]  # fmt: skip
+
+    def test_what_is_unknown_has_no_result(self, tasks: Any) -> None:
+        interface = import_module("distributed_queue.integrations.django.interface")
+        with InlineWorker(tasks.app):
+            of_another_kind = tasks.count.submit()
+            for unknown in ("nonsense", of_another_kind.id):
+                with pytest.raises(interface.TaskResultDoesNotExist):
+                    tasks.send_mail.get_result(unknown)
+
+    def test_unknown_options_are_refused_by_name(self, tasks: Any) -> None:
+        backend = import_module("distributed_queue.integrations.django").DistributedQueueBackend
+        improper = import_module("django.core.exceptions").ImproperlyConfigured
+        with pytest.raises(improper, match="retries"):
+            backend("other", {"OPTIONS": {"retries": 1}})
 
 
 class TestSettings:
