@@ -123,6 +123,11 @@ class Settings:
     port: int = _setting(8000, "DQ_PORT", kind=_whole(0, 65_535))
     """TCP port that the server listens on. 0 takes any free one and says which."""
 
+    metrics_port: int | None = _setting(None, "DQ_METRICS_PORT", kind=_whole(0, 65_535))
+    """TCP port, of the same address, on which a program of workers shows its metrics to Prometheus; everyone who
+    reaches it may read them. 0 takes any free one and says which. The default is none; the server has its own at
+    ``/api/v1/metrics``."""
+
     storage_url: str | None = _setting(None, "DQ_STORAGE_URL", "REDIS_URL", secret=True)
     """Where the tasks are: ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``redis://host:6379/0``, ``rediss://…``,
     ``redis+sentinel://host:26379/service/0``, ``redis+cluster://host:6379`` or ``memory://``. The default is a

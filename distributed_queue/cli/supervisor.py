@@ -32,8 +32,11 @@ _PATIENCE_SECONDS = 15.0
 class _Place:
     """One of the processes that there are to be."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], name: str) -> None:
         self._command = command
+        self.name = name
+        """Of its worker."""
+        self.restarts = -1
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
         self._pause = _FIRST_PAUSE
@@ -89,29 +92,51 @@ class _Place:
             start_new_session=True,
         )
         self._started = now
+        self.restarts += 1
 
 
-def supervise(names: Sequence[str], signals: StopSignals, shutdown_timeout: float) -> int:
-    """Run ``dq`` with this process's arguments once for each worker name, until told to stop; the exit code."""
-    own = [sys.executable, "-m", "distributed_queue", *sys.argv[1:]]
-    # Of an option that is given twice, the last one counts.
-    places = [_Place([*own, "--processes", "1", "--name", name]) for name in names]
-    logger.info("%d worker processes; Ctrl-C or SIGTERM stops all of them gracefully", len(places))
-    deadline = float("inf")
-    while True:
-        for place in places:
-            place.look()
-        if all(place.done and place.process is None for place in places):
-            return max(abs(place.code) for place in places)
-        if signals.wait(_LOOK_SECONDS) is not None:
-            if deadline == float("inf"):
-                deadline = time.monotonic() + shutdown_timeout + _PATIENCE_SECONDS
+class Supervisor:
+    """Runs ``dq`` with this process's arguments once for each worker name."""
+
+    def __init__(self, names: Sequence[str], shutdown_timeout: float) -> None:
+        own = [sys.executable, "-m", "distributed_queue", *sys.argv[1:]]
+        # Of an option that is given twice, the last one counts.
+        self._places = [_Place([*own, "--processes", "1", "--name", name], name) for name in names]
+        self._shutdown_timeout = shutdown_timeout
+
+    @property
+    def restarts(self) -> int:
+        """How often a process was started again because it had died."""
+        return sum(max(0, place.restarts) for place in self._places)
+
+    def members(self) -> dict[int, str]:
+        """Process ids of those that run, with the names of their workers."""
+        return {process.pid: place.name for place in self._places if (process := place.process) is not None}
+
+    def run(self, signals: StopSignals) -> int:
+        """Go on until told to stop; the exit code."""
+        places = self._places
+        logger.info("%d worker processes; Ctrl-C or SIGTERM stops all of them gracefully", len(places))
+        deadline = float("inf")
+        while True:
             for place in places:
-                place.stop()
-        if time.monotonic() > deadline:
-            logger.error("some worker processes did not stop in time and are killed")
-            for place in places:
-                place.kill()
+                place.look()
+            if all(place.done and place.process is None for place in places):
+                return max(abs(place.code) for place in places)
+            if signals.wait(_LOOK_SECONDS) is not None:
+                if deadline == float("inf"):
+                    deadline = time.monotonic() + self._shutdown_timeout + _PATIENCE_SECONDS
+                for place in places:
+                    place.stop()
+            if time.monotonic() > deadline:
+                logger.error("some worker processes did not stop in time and are killed")
+                for place in places:
+                    place.kill()
+
+
+def is_supervised() -> bool:
+    """Whether this process was started by a supervisor."""
+    return SUPERVISOR_VARIABLE in os.environ
 
 
 def is_orphan() -> bool:

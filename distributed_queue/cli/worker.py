@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import threading
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -13,20 +14,23 @@ import click
 from distributed_queue.cli import logs
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
-from distributed_queue.cli.exits import ExitCode
+from distributed_queue.cli.exits import CannotListen, ExitCode
 from distributed_queue.cli.loading import close_applications, load_handlers, register_handlers, storage_of
 from distributed_queue.cli.options import setting_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
-from distributed_queue.cli.supervisor import is_orphan, supervise
+from distributed_queue.cli.supervisor import Supervisor, is_orphan, is_supervised
 from distributed_queue.cli.text import plural
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
-from distributed_queue.errors import ConfigurationError, DistributedQueueError
+from distributed_queue.errors import ConfigurationError, DistributedQueueError, MissingDependency
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from distributed_queue.core.hybrid_queue import HybridQueue
     from distributed_queue.core.worker import Worker
+    from distributed_queue.observability.programs import Program
     from distributed_queue.settings import Settings
 
 logger = logging.getLogger("distributed_queue.program")
@@ -59,6 +63,8 @@ _ORPHAN_LOOK_SECONDS = 1.0
 @setting_option("--shutdown-timeout", metavar="DURATION", help="Time for running tasks to finish.  [default: 30s]")
 @setting_option("--log-level", metavar="LEVEL", help="debug, info, warning or error.  [default: info]")
 @setting_option("--log-format", metavar="FORMAT", help="text or json.  [default: text]")
+@setting_option("--metrics-port", metavar="N", help="Port for Prometheus; 0 takes any free one.  [default: none]")
+@setting_option("--host", metavar="ADDRESS", help="Address of that port.  [default: 127.0.0.1, this machine only]")
 @click.option(
     "--processes",
     metavar="N",
@@ -90,10 +96,12 @@ def worker(session: Session, module: tuple[str, ...], processes: int, burst: boo
     if url is not None:
         session.offer_storage(url)
     if processes > 1:
-        with StopSignals() as signals:
-            names = [f"{_name(settings)}-{number}" for number in range(1, processes + 1)]
-            return supervise(names, signals, settings.shutdown_timeout)
-    with StopSignals() as signals, session.shared_queue(configure=True) as queue:
+        names = [f"{_name(settings)}-{number}" for number in range(1, processes + 1)]
+        supervisor = Supervisor(names, settings.shutdown_timeout)
+        with StopSignals() as signals, _metrics(session, supervisor):
+            return supervisor.run(signals)
+    shown = None if is_supervised() else _Alone(_name(settings))
+    with StopSignals() as signals, session.shared_queue(configure=True) as queue, _metrics(session, shown, queue):
         pool = WorkerPool(queue)
         register_handlers(sources, pool)
         one = pool.add_worker(_config(settings))
@@ -107,6 +115,39 @@ def worker(session: Session, module: tuple[str, ...], processes: int, burst: boo
         close_applications(sources)
     logger.info("stopped")
     return ExitCode.OK
+
+
+class _Alone:
+    """A program of one process: this one."""
+
+    restarts = 0
+
+    def __init__(self, name: str) -> None:
+        self._members = {os.getpid(): name}
+
+    def members(self) -> dict[int, str]:
+        """The id of this process, and its worker's name."""
+        return self._members
+
+
+@contextmanager
+def _metrics(session: Session, program: Program | None, queue: HybridQueue | None = None) -> Iterator[None]:
+    """Show the metrics of ``program``, where there is one and a port is set."""
+    port = session.settings.metrics_port
+    if program is None or port is None:
+        yield
+        return
+    try:
+        from distributed_queue.observability.programs import serve_metrics  # noqa: PLC0415 - only with this option
+    except ModuleNotFoundError as error:
+        raise MissingDependency("--metrics-port", "server") from error
+    with ExitStack() as stack:
+        queue = queue or stack.enter_context(session.shared_queue())
+        try:
+            stack.enter_context(serve_metrics(queue, program, session.settings.host, port))
+        except ConfigurationError as error:
+            raise CannotListen(str(error)) from error
+        yield
 
 
 def _name(settings: Settings) -> str:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.observability.metrics import QueueCollector, RequestCollector
+from distributed_queue.observability.programs import ProgramCollector
 from distributed_queue.observability.requests import RequestTimes
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 INTRODUCTION = """# Metrics
 
@@ -15,17 +21,42 @@ are counted per server.
 
 `GET /api/v1/metrics/json` has the same as JSON, with rates and percentiles over the last minute.
 
-| metric | type | labels | |
+{server}
+
+## Workers
+
+`dq worker --metrics-port N` shows what one program of workers tells of itself, for all of its processes together where
+there are several: these, and, on Linux, `process_…` of each worker.
+
+{workers}
+"""
+
+HEAD = """| metric | type | labels | |
 |---|---|---|---|"""
 
 
 def page() -> str:
     """The page as Markdown."""
     with HybridQueue.from_url("memory://") as queue:
-        families = [*QueueCollector(queue).collect(), *RequestCollector(RequestTimes()).collect()]
+        server = [*QueueCollector(queue).collect(), *RequestCollector(RequestTimes()).collect()]
+        workers = list(ProgramCollector(queue, _Nobody()).collect())
+    return INTRODUCTION.format(server=_table(server), workers=_table(workers)).rstrip()
+
+
+def _table(families: list[Metric]) -> str:
     rows = []
     for family in sorted(families, key=lambda each: each.name):
         name = f"{family.name}_total" if family.type == "counter" else family.name
         labels = ", ".join(f"`{label}`" for label in getattr(family, "_labelnames", ()))
         rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
-    return "\n".join([INTRODUCTION, *rows])
+    return "\n".join([HEAD, *rows])
+
+
+class _Nobody:
+    """A program without processes."""
+
+    restarts = 0
+
+    @staticmethod
+    def members() -> dict[int, str]:
+        return {}
