@@ -111,8 +111,8 @@ class RedisStorage(Storage):
     def wait(self, queues: Sequence[str], timeout: float) -> tuple[str, ...]:
         def look() -> tuple[tuple[str, ...], float | None]:
             found, foreseen = [], []
-            replies = self._gateway.read([self._gateway.timed("peek", queue, "0") for queue in queues])
-            for queue, (claimable, due, _) in zip(queues, replies, strict=True):
+            replies = self._gateway.read([self._gateway.timed("peek", queue, "") for queue in queues])
+            for queue, (claimable, due, *_) in zip(queues, replies, strict=True):
                 if claimable:
                     found.append(queue)
                 if due and not isinstance(self._clock, ManualClock):  # which tells by itself when it moves

@@ -8,7 +8,7 @@ import pytest
 
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import Claim, ClaimedTask, TaskUpdate
-from distributed_queue.testing.builders import Q, lease_of, new_task, release, request, retry
+from distributed_queue.testing.builders import Q, complete, lease_of, new_task, release, request, retry
 from distributed_queue.testing.steps import claim, claim_ids, claim_one, enqueue, settle, stored
 
 if TYPE_CHECKING:
@@ -122,6 +122,38 @@ class TestClaimFromSeveralQueues:
         enqueue(storage, "t1", queue="b")
         enqueue(storage, "t1", queue="a")
         assert [(task.queue, task.id) for task in claim(storage, "a", "b")] == [("a", "t1"), ("b", "t1")]
+
+    def test_what_many_queues_have_is_given_in_their_order(self, storage: Storage) -> None:
+        names = [f"q{number}" for number in range(30)]
+        for name in names[::2]:
+            enqueue(storage, f"{name}-1", f"{name}-2", queue=name)
+        first = claim(storage, *names, limit=25)
+        assert [task.id for task in first] == [f"{name}-{each}" for name in names[::2] for each in (1, 2)][:25]
+        assert claim_ids(storage, *names, limit=3) == ["q24-2", "q26-1", "q26-2"]
+
+    def test_what_a_settlement_frees_in_an_earlier_queue_is_taken_before_a_later_one(self, storage: Storage) -> None:
+        storage.configure("b", {"concurrency": 1})
+        enqueue(storage, "b1", "b2", queue="b")
+        enqueue(storage, "c1", "c2", queue="c")
+        (b1,) = claim(storage, "b")
+        answer = storage.exchange([complete(b1)], request("a", "b", "c", limit=2))
+        assert [task.id for task in answer.claim.tasks] == ["b2", "c1"]
+
+    def test_what_is_released_in_an_earlier_queue_is_taken_before_a_later_one(self, storage: Storage) -> None:
+        enqueue(storage, "b1", queue="b")
+        enqueue(storage, "c1", queue="c")
+        (b1,) = claim(storage, "b")
+        answer = storage.exchange([release(b1)], request("a", "b", "c", limit=1))
+        assert [task.id for task in answer.claim.tasks] == ["b1"]
+
+    def test_attempts_of_many_queues_are_settled_together_with_a_claim(self, storage: Storage) -> None:
+        names = [f"q{number}" for number in range(10)]
+        for name in names:
+            enqueue(storage, f"{name}-1", f"{name}-2", queue=name)
+        held = claim(storage, *names, limit=13)
+        answer = storage.exchange([complete(task) for task in held], request(*names[3:], limit=5))
+        assert answer.settled == [True] * 13
+        assert [task.id for task in answer.claim.tasks] == ["q6-2", "q7-1", "q7-2", "q8-1", "q8-2"]
 
     def test_queues_not_asked_for_are_left_alone(self, storage: Storage) -> None:
         enqueue(storage, "t1", queue="a")

@@ -68,6 +68,19 @@ def test_finished_tasks_and_the_journal_stay_within_their_bounds(storage: RedisS
     assert admin.dbsize() < 130
 
 
+def test_tasks_of_many_queues_are_claimed_and_settled_in_few_round_trips(storage: RedisStorage, admin: Any) -> None:
+    names = [f"q{number}" for number in range(100)]
+    for name in names:
+        enqueue(storage, "t1", "t2", queue=name)
+    before = admin.info("stats")["total_reads_processed"]
+    tasks = storage.claim(request(*names, limit=150)).tasks
+    settled = storage.exchange([complete(task) for task in tasks], request(*names, limit=150)).settled
+    # A batch may arrive in several pieces; one trip a queue would be four hundred.
+    assert admin.info("stats")["total_reads_processed"] - before < 100
+    assert len(tasks) == len(settled) == 150
+    assert all(settled)
+
+
 class TestWaiting:
     """Markers: who is woken, and what it costs that nobody is."""
 

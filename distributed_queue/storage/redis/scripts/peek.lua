@@ -1,16 +1,25 @@
--- Look whether a claim would give something. Changes nothing.
+-- Look what a claim would give. Changes nothing.
 -- KEYS    a queue's
--- ARGV    1 now in ms or '', 2 '1' to look also for what a claim would only tidy up, else '0'
--- Result  1 or 0, ms until a claim may give something or '', 1 where there is something to tidy up, else 0
+-- ARGV    1 now in ms or '', 2 most tasks to claim, or '' where only the first two values of the result are wanted,
+--         3 '1' where attempts are to be settled before, '2' where these may give tasks back, else ''
+-- Result  how many tasks it would give, without ARGV[2] only whether any (1 or 0); ms until a claim may give something or
+--         ''; 1 where a claim would tidy up first, which may make them more, else 0; 1 where a claim would leave work to a
+--         waiter that nothing has woken yet, else 0
 -- Cost    about 6 µs
 -- include: time, queue, moves, limits, overdue
 
-open_queue(1)
-local claimable, foreseen = outlook()
-local untidy = false
-if ARGV[2] == '1' then
-  local expires, due = head(EXPIRY), least(head(SCHEDULED), head(RETRYING))
-  -- A due task counts also where the queue is paused: it becomes ready all the same.
-  untidy = expires and expires <= now or due and due <= now or overdue_count() > 0
+-- A due task counts also where the queue is paused: it becomes ready all the same.
+local function is_untidy(settles)
+  if settles == '2' or settles == '1' and meta.concurrency then return true end
+  local expires, due, lease = head(EXPIRY), least(head(SCHEDULED), head(RETRYING)), head(LEASES)
+  return expires and expires <= now or due and due <= now or lease and lease <= now or overdue_count() > 0
 end
-return {claimable and 1 or 0, foreseen and string.format('%.17g', foreseen) or '', untidy and 1 or 0}
+
+open_queue(1)
+local WANTED = tonumber(ARGV[2])
+local claimable, foreseen, soonest = outlook()
+local until_then = foreseen and string.format('%.17g', foreseen) or ''
+if not WANTED then return {claimable and 1 or 0, until_then, 0, 0} end
+local news = claimable or soonest and soonest < RELAY_MS
+local unwoken = news and redis.call('ZCARD', WAKE) == 0
+return {claimable and gcra(room(WANTED)) or 0, until_then, is_untidy(ARGV[3]) and 1 or 0, unwoken and 1 or 0}
