@@ -98,6 +98,9 @@ class HybridQueue:
     ``replicated`` (see ``core.durability``); None takes what the storage has. A storage that cannot give it is refused
     with ``StorageIncompatible``.
 
+    ``storage`` is one that is open already, instead of ``url``, ``clock`` and ``durability``; it is closed with the
+    queue.
+
     Raises ``ConfigurationError`` for a wrong option and ``StorageUnavailable`` where nothing answers; there is no
     fall-back to another storage.
     """
@@ -115,6 +118,7 @@ class HybridQueue:
         max_body_bytes: int = MAX_BODY_BYTES,
         clock: Clock | None = None,
         durability: Durability | str | None = None,
+        storage: Storage | None = None,
         **settings: object,
     ) -> None:
         self.visibility_timeout = check_number("visibility_timeout", visibility_timeout, 0.001, LONGEST_LEASE)
@@ -128,9 +132,9 @@ class HybridQueue:
         self._news_listeners: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._closed = False
-        if url is None:
+        if url is None and storage is None:
             url = redis_url or check_word("backend", backend, StorageBackend).default_url()
-        self.storage: Storage = open_storage(url, clock, durability)
+        self.storage: Storage = storage or open_storage(url or "", clock, durability)
         self._watcher = FinishWatcher(self.storage)
         self._held = HeldLeases(self.storage, max_body_bytes)
         try:

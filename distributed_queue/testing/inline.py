@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.app.conversion import to_plain
 from distributed_queue.core.clock import ManualClock
-from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.storage import ClaimRequest
 from distributed_queue.core.worker.attempt import Attempt
 from distributed_queue.core.worker.children import Children
@@ -16,6 +16,8 @@ from distributed_queue.core.worker.config import WorkerConfig
 from distributed_queue.core.worker.handlers import Executor, HandlerTable
 from distributed_queue.core.worker.progress import store_progress
 from distributed_queue.core.worker.runner import Runner
+from distributed_queue.errors import StorageUnavailable
+from distributed_queue.testing.faulty import FaultyStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,12 +46,16 @@ class InlineWorker:
 
     The rules are those of a real worker: retries, back-off, dead letters, conversion of arguments and results. Time
     limits are not enforced, since nothing runs beside the handlers, and no child processes are started.
+
+    ``storage`` can be made to fail. An outcome that cannot be reported leaves the task as a worker does that dies after
+    its handler has returned: it runs again when its lease is over, an hour later.
     """
 
     def __init__(self, app: DistributedQ) -> None:
         self.app = app
         self.clock = ManualClock()
-        self.queue = HybridQueue.from_url("memory://", clock=self.clock)
+        self.storage = FaultyStorage("memory://", self.clock)
+        self.queue = self.storage.queue()
         self._handlers = HandlerTable()
         self._runner = Runner(
             self._handlers,
@@ -132,7 +138,8 @@ class InlineWorker:
         while self._done:
             settlement = self._done.pop().settlement
             if settlement is not None:
-                storage.settle([settlement])
+                with suppress(StorageUnavailable):
+                    storage.settle([settlement])
         return attempt.claimed.id
 
     def _ended(self, attempt: Attempt) -> None:

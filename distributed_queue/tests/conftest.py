@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.register_assert_rewrite("distributed_queue.testing")
+pytest.register_assert_rewrite(
+    "distributed_queue.testing.conformance", "distributed_queue.testing.steps", "distributed_queue.testing.story"
+)
 
-from distributed_queue.testing.servers import MissingServer, RedisServer  # noqa: E402  # after the line above
+from distributed_queue.testing.servers import MissingServer, RedisServer  # noqa: E402  # after the lines above
 from distributed_queue.testing.topologies import RedisCluster, SentinelRedis  # noqa: E402
 
 if TYPE_CHECKING:
