@@ -31,6 +31,7 @@ COMMANDS = {
     "dead": Entry("dead:dead", "List, show, requeue and delete dead letters.", "Use"),
     "queues": Entry("queues:queues", "List, show, pause, resume, configure and clear queues.", "Operate"),
     "workers": Entry("workers:workers", "List, pause, resume, scale and stop workers of all processes.", "Operate"),
+    "top": Entry("top:top", "Watch queues, workers and tasks live, and act on them.", "Operate"),
     "keys": Entry("keys:keys", "Create, list and revoke API keys.", "Operate"),
     "doctor": Entry("doctor:doctor", "Say whether settings, storage and machine are fit for work.", "Operate"),
     "bench": Entry("bench:bench", "Measure how fast your storage takes and works tasks.", "Operate"),
