@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.queue import PriorityQueue
     from distributed_queue.core.retry import Backoff, Retry, RetryPolicy
     from distributed_queue.core.task import Task
-    from distributed_queue.core.worker import Worker, WorkerConfig, WorkerPool, current_task
+    from distributed_queue.core.worker import TaskLogHandler, Worker, WorkerConfig, WorkerPool, current_task
     from distributed_queue.errors import DeadLetter, Discard, RetryLater, Snooze
 
 _HOMES = {
@@ -35,6 +35,7 @@ _HOMES = {
     "StorageBackend": "core.hybrid_queue",
     "Task": "core.task",
     "TaskHandle": "core.app",
+    "TaskLogHandler": "core.worker",
     "TaskStatus": "core.lifecycle",
     "Worker": "core.worker",
     "WorkerConfig": "core.worker",
@@ -59,6 +60,7 @@ __all__ = [
     "StorageBackend",
     "Task",
     "TaskHandle",
+    "TaskLogHandler",
     "TaskStatus",
     "Worker",
     "WorkerConfig",

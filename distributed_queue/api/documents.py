@@ -63,7 +63,7 @@ def task_document(task: Task, *, traceback: bool = False, history: bool = False)
 
 def attempt_document(attempt: AttemptRecord, *, traceback: bool = False) -> dict[str, Any]:
     """The fields of ``models.AttemptOut``."""
-    document = {
+    document: dict[str, Any] = {
         "attempt": attempt.attempt,
         "outcome": attempt.outcome.value,
         "started_at": iso(attempt.started_at),
@@ -72,6 +72,8 @@ def attempt_document(attempt: AttemptRecord, *, traceback: bool = False) -> dict
         "worker_id": attempt.worker_id,
         "error_type": attempt.error_type,
         "error": attempt.error,
+        "log": [{"at": iso(line.at), "level": line.level, "message": line.message} for line in attempt.log],
+        "log_dropped": attempt.log_dropped,
     }
     if traceback:
         document["traceback"] = attempt.traceback

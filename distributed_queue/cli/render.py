@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from distributed_queue.api.documents import iso, task_document
@@ -69,15 +69,19 @@ def print_task(out: Output, task: Task) -> None:
     for name in times:
         if name in fields:
             fields[name] = f"{fields[name]}  ({_relative(getattr(task, name), now)})"
-    fields["history"] = "\n".join(_attempt_line(each) for each in task.history) or None
+    fields["history"] = "\n".join(line for each in task.history for line in _attempt_lines(each)) or None
     out.record(fields.items())
 
 
-def _attempt_line(attempt: AttemptRecord) -> str:
+def _attempt_lines(attempt: AttemptRecord) -> Iterator[str]:
     took = "" if attempt.duration is None else f" after {duration(attempt.duration)}"
     error = f": {one_line(attempt.summary)}" if attempt.summary else ""
     by = f" by {attempt.worker_id}" if attempt.worker_id else ""
-    return f"{attempt.attempt}  {iso(attempt.started_at)}  {attempt.outcome}{took}{by}{error}"
+    yield f"{attempt.attempt}  {iso(attempt.started_at)}  {attempt.outcome}{took}{by}{error}"
+    if attempt.log_dropped:
+        yield f"   … {attempt.log_dropped} earlier lines are not kept"
+    for line in attempt.log:
+        yield f"   {iso(line.at)}  {line.level}  {one_line(line.message)}"
 
 
 def print_outcome(out: Output, task: Task) -> None:

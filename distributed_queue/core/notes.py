@@ -10,12 +10,35 @@ from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.errors import TimeLimitExceeded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from distributed_queue.core.history import StoredAttempt
 
 MAX_ERROR = 500
 """Characters kept of an attempt's message: its start."""
 MAX_TRACEBACK = 4_000
 """Characters kept of an attempt's traceback: its end. Of the latest failure, the task itself keeps more."""
+
+MAX_LINES = 100
+"""Lines of its log that are kept of an attempt, the latest."""
+MAX_LINE = 500
+"""Characters kept of a line: its start."""
+MAX_LOG_BYTES = 8 << 10
+"""What the messages of an attempt may take together; the earliest give way."""
+
+
+class LogLine(msgspec.Struct, array_like=True, frozen=True):
+    """A line that a handler logged."""
+
+    at: float
+    """Seconds since the epoch, by the worker's clock."""
+    level: str
+    message: str
+
+    @classmethod
+    def of(cls, at: float, level: str, message: str) -> LogLine:
+        """In bounded text that any storage can keep."""
+        return cls(at, level[:_MAX_LEVEL], storable(message[:MAX_LINE]))
 
 
 class Note(msgspec.Struct, array_like=True, frozen=True):
@@ -28,10 +51,13 @@ class Note(msgspec.Struct, array_like=True, frozen=True):
     """The message alone."""
     traceback: str | None = None
     timed_out: bool = False
+    log: tuple[LogLine, ...] = ()
+    log_dropped: int = 0
+    """Earlier lines, which were too many."""
 
     @classmethod
     def of(cls, seconds: float | None, error: BaseException | str | None = None, traceback: str | None = None) -> Note:
-        """In bounded text that any storage can keep."""
+        """In bounded text that any storage can keep, without a log."""
         if error is None or isinstance(error, str):
             return cls(seconds, error=None if error is None else storable(error)[:MAX_ERROR])
         return cls(
@@ -41,6 +67,17 @@ class Note(msgspec.Struct, array_like=True, frozen=True):
             None if traceback is None else storable(traceback)[-MAX_TRACEBACK:],
             isinstance(error, TimeLimitExceeded),
         )
+
+    def with_log(self, lines: Sequence[LogLine], said: int) -> Note:
+        """The same with the latest of ``lines``, of ``said`` that there were in all."""
+        kept: list[LogLine] = []
+        room = MAX_LOG_BYTES
+        for line in reversed(lines[-MAX_LINES:]):
+            room -= len(line.message.encode())
+            if room < 0:
+                break
+            kept.append(line)
+        return msgspec.structs.replace(self, log=tuple(reversed(kept)), log_dropped=max(0, said - len(kept)))
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +98,10 @@ class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Its message, or the start of it."""
     traceback: str | None
     """The end of its traceback."""
+    log: tuple[LogLine, ...]
+    """What its handler logged, the latest lines."""
+    log_dropped: int
+    """How many earlier ones there were."""
 
     @property
     def summary(self) -> str:
@@ -84,8 +125,12 @@ def attempt_record(stored: StoredAttempt) -> AttemptRecord:
         error_type=note.error_type,
         error=note.error,
         traceback=note.traceback,
+        log=note.log,
+        log_dropped=note.log_dropped,
     )
 
+
+_MAX_LEVEL = 20
 
 encode_note = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Note).decode

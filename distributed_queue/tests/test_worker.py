@@ -89,6 +89,8 @@ class TestHandlers:
             assert task.created_at <= task.started_at
             assert task.interruption is None
             assert task.time_left is not None
+            assert task.deadline is not None
+            assert task.deadline > task.created_at
             return [task.task_id, task.attempt, task.priority, task.idempotency_key, 0 < task.time_left <= 60]
 
         async def on_loop(_: object) -> list[Any]:
@@ -108,7 +110,7 @@ class TestHandlers:
 
         def count(total: int) -> None:
             task = current_task()
-            assert task.time_left is None
+            assert (task.time_left, task.deadline) == (None, None)
             task.progress(1, total, note="x" * 300)
             assert seen.wait(LIMIT)
             task.progress(total, total)

@@ -153,6 +153,14 @@ class BatchIn(In):
     tasks: list[TaskIn] = Field(min_length=1)
 
 
+class LogLineOut(Out):
+    """A line that a handler logged."""
+
+    at: datetime
+    level: str
+    message: str
+
+
 class AttemptOut(Out):
     """One attempt of a task."""
 
@@ -164,6 +172,8 @@ class AttemptOut(Out):
     worker_id: str | None
     error_type: str | None = Field(description="The class of what its handler raised.")
     error: str | None = Field(description="The message, or the start of it.")
+    log: list[LogLineOut] = Field(description="What its handler logged: the latest lines, up to 100 and 8 KiB.")
+    log_dropped: int = Field(description="How many earlier lines there were.")
     traceback: str | None = Field(None, description="The end of the traceback, where asked for.")
 
 

@@ -14,7 +14,8 @@ exchanges.
 
 from distributed_queue.core.worker.config import WorkerConfig
 from distributed_queue.core.worker.context import current_task
+from distributed_queue.core.worker.logbook import TaskLogHandler
 from distributed_queue.core.worker.pool import WorkerPool
 from distributed_queue.core.worker.worker import Worker
 
-__all__ = ["Worker", "WorkerConfig", "WorkerPool", "current_task"]
+__all__ = ["TaskLogHandler", "Worker", "WorkerConfig", "WorkerPool", "current_task"]

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 from distributed_queue.core.notes import Note, encode_note
 from distributed_queue.core.storage import Lease, Outcome, Settlement
 from distributed_queue.core.task import from_claimed
+from distributed_queue.core.worker.logbook import LogBook
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from distributed_queue.core.notes import LogLine
     from distributed_queue.core.storage import ClaimedTask
     from distributed_queue.core.task import Task
     from distributed_queue.errors import HandlerError
@@ -50,11 +52,13 @@ class Attempt:
         "claimed",
         "interruption",
         "lease_end",
+        "log",
         "progress",
         "seconds",
         "settlement",
         "started",
         "state",
+        "stored_lines",
         "stored_progress",
         "time_limit",
     )
@@ -73,6 +77,10 @@ class Attempt:
         """What the handler last said of its progress, encoded."""
         self.stored_progress: bytes | None = None
         """What of it is in the storage."""
+        self.log: LogBook | None = None
+        """What the handler has logged; None where it has not."""
+        self.stored_lines = 0
+        """How many lines of the log there were when it was stored."""
         self.interruption: type[HandlerError] | None = None
         """Why the handler was told to stop."""
         self.settlement: Settlement | None = None
@@ -179,10 +187,20 @@ class Attempt:
     ) -> Settlement:
         """A settlement of this attempt."""
         claimed = self.claimed
+        if note is None and self.log is not None:
+            note = self.note()
         return Settlement(claimed.queue, claimed.id, claimed.attempt, outcome, result, error, delay, reason, note)
 
     def note(self, error: BaseException | None = None, traceback: str | None = None) -> bytes:
         """What is to be told of this attempt in the task's history."""
-        began = self.started > 0.0
-        seconds = self.seconds or time.monotonic() - self.started
-        return encode_note(Note.of(round(seconds, 6) if began else None, error, traceback))
+        ran = self.state is _ENDED and self.started > 0.0
+        note = Note.of(round(self.seconds, 6) if ran else None, error, traceback)
+        if self.log is not None:
+            note = note.with_log(self.log.lines(), self.log.said)
+        return encode_note(note)
+
+    def say(self, line: LogLine) -> None:
+        """Keep a line of the handler's log."""
+        if self.log is None:
+            self.log = LogBook()
+        self.log.add(line)

@@ -6,6 +6,8 @@ import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from distributed_queue.core.clock import SystemClock
+from distributed_queue.core.notes import LogLine
 from distributed_queue.core.payload import encode_result
 
 if TYPE_CHECKING:
@@ -105,12 +107,27 @@ class RunningTask:
         return None if limit is None else max(0.0, limit - time.monotonic())
 
     @property
+    def deadline(self) -> float | None:
+        """When ``TimeLimitExceeded`` is raised in the handler, in seconds since the epoch by this machine's clock."""
+        left = self.time_left
+        return None if left is None else SystemClock().now() + left
+
+    @property
     def interruption(self) -> Interruption | None:
         """Why the handler was told to stop: ``TaskCancelled``, ``TimeLimitExceeded`` or ``LeaseLost``; None if not.
 
         It is raised in the handler as well, as soon as that is possible; this is for one that has caught it.
         """
         return self._attempt.interruption
+
+    def heartbeat(self) -> None:
+        """Go on only if the handler was not told to stop: raises ``interruption`` again otherwise.
+
+        For long loops whose body catches every exception. The lease needs no help: the worker renews it.
+        """
+        reason = self._attempt.interruption
+        if reason is not None:
+            raise reason
 
     def progress(self, done: float, total: float | None = None, note: str | None = None) -> None:
         """Tell how far it is. Readers see the latest, as ``{"done": …, "total": …, "note": …}``.
@@ -120,6 +137,14 @@ class RunningTask:
         """
         said = {"done": done, "total": total, "note": None if note is None else note[:200]}
         self._attempt.progress = encode_result({name: value for name, value in said.items() if value is not None})
+
+    def log(self, message: str, level: str = "INFO") -> None:
+        """Keep a line with this attempt, where people look for it: REST, ``dq tasks get``, the dashboard.
+
+        The latest 100 lines are kept, 8 KiB of them, and 500 characters of each. Costs next to nothing: they are stored
+        along with the progress, or with the outcome. ``TaskLogHandler`` does it with what is logged anyhow.
+        """
+        self._attempt.say(LogLine.of(SystemClock().now(), level, message))
 
 
 def current_task() -> RunningTask:

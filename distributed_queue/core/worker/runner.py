@@ -13,7 +13,7 @@ from distributed_queue.core.payload import UNREADABLE, decode_body, encode_resul
 from distributed_queue.core.storage import Outcome, Settlement
 from distributed_queue.core.task import Failure, describe, encode_failure
 from distributed_queue.core.worker.children import RemoteTraceback
-from distributed_queue.core.worker.children.wire import Run
+from distributed_queue.core.worker.children.wire import Logged, Run
 from distributed_queue.core.worker.context import running_attempt
 from distributed_queue.core.worker.handlers import Executor
 from distributed_queue.core.worker.verdict import judge
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.task import Task
     from distributed_queue.core.worker.attempt import Attempt
     from distributed_queue.core.worker.children import Child, Children
-    from distributed_queue.core.worker.children.wire import Reference
+    from distributed_queue.core.worker.children.wire import Progress, Reference
     from distributed_queue.core.worker.handlers import Handler, HandlerTable
     from distributed_queue.core.worker.verdict import Judgement
 
@@ -160,11 +160,14 @@ class Runner:
         return True
 
     def _ask(self, child: Child, reference: Reference, attempt: Attempt) -> _Encoded | None:
-        def keep(progress: bytes) -> None:
-            attempt.progress = progress
+        def hear(said: Progress | Logged) -> None:
+            if isinstance(said, Logged):
+                attempt.say(said.line)
+            else:
+                attempt.progress = said.progress
 
         left = None if attempt.time_limit is None else attempt.time_limit - time.monotonic()
-        encoded = child.run(Run(reference, attempt.claimed, left, self._result_limit_bytes), keep)
+        encoded = child.run(Run(reference, attempt.claimed, left, self._result_limit_bytes), hear)
         return None if encoded is None else _Encoded(encoded)
 
     def failure(self, attempt: Attempt, error: BaseException) -> Settlement:

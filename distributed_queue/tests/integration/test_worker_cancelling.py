@@ -17,6 +17,7 @@ from distributed_queue.core.storage import ClaimRequest, Outcome
 from distributed_queue.core.worker.attempt import Attempt
 from distributed_queue.core.worker.children import Children
 from distributed_queue.core.worker.config import WorkerConfig
+from distributed_queue.core.worker.context import current_task
 from distributed_queue.core.worker.handlers import HandlerTable
 from distributed_queue.core.worker.runner import Runner
 from distributed_queue.errors import TaskCancelled
@@ -234,3 +235,24 @@ def test_nothing_is_raised_inside_of_the_workers_own_code() -> None:
     assert not any(told)
     assert len(told) == 1001
     assert ended == [attempt]
+
+
+def test_a_heartbeat_ends_a_handler_that_catches_everything(queue: HybridQueue) -> None:
+    went_on, beats = threading.Event(), threading.Event()
+
+    def stubborn(_: object) -> None:
+        current_task().heartbeat()
+        beats.set()
+        try:
+            while True:
+                time.sleep(0.005)
+        except BaseException:  # noqa: BLE001 - what a heartbeat is for
+            current_task().heartbeat()
+            went_on.set()
+
+    with running(queue, handlers={"stubborn": stubborn}):
+        task = put(queue, {"type": "stubborn"})
+        assert beats.wait(LIMIT)
+        queue.cancel(task.task_id)
+        (ended,) = finished(queue, [task])
+    assert (str(ended.status), went_on.is_set()) == ("cancelled", False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from distributed_queue import current_task
 from distributed_queue.api.documents import task_document
 from distributed_queue.cli.exits import ExitCode
 from distributed_queue.tests.steps import finished, put, running
@@ -47,6 +48,15 @@ def test_each_attempt_of_a_task_has_a_line(dq: Dq, queue: HybridQueue) -> None:
     shown = dq("tasks", "get", task.task_id).out
     assert line in shown
     assert f"by {attempt['worker_id']}: KeyError: 'missing'\n" in shown
+
+
+def test_what_a_handler_logged_stands_below_its_attempt(dq: Dq, queue: HybridQueue) -> None:
+    with running(queue, handlers={"mail": lambda _: current_task().log("two\nlines", level="WARNING")}):
+        (task,) = finished(queue, [put(queue, {"type": "mail"})])
+    (attempt,) = dq("tasks", "get", task.task_id, "--json").json["history"]
+    (line,) = attempt["log"]
+    assert (line["level"], line["message"], attempt["log_dropped"]) == ("WARNING", "two\nlines", 0)
+    assert f"   {line['at']}  WARNING  two\\nlines\n" in dq("tasks", "get", task.task_id).out
 
 
 def test_a_task_that_is_not_there_is_not_found(dq: Dq) -> None:

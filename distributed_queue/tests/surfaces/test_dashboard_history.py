@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from distributed_queue.tests.steps import put, take
+from distributed_queue import current_task
+from distributed_queue.tests.steps import finished, put, running, take
 from distributed_queue.tests.surfaces.dashboard_server import site
 
 
@@ -21,3 +22,11 @@ def test_a_task_shows_its_attempts_also_where_the_journal_knows_nothing_of_them(
         assert f"attempt {number}, by {worker}" in page
         assert f"{number} failed" in page
         assert f"no answer for {worker}" in page
+
+
+def test_what_a_handler_logged_stands_with_its_attempt_with_nothing_in_it_taken_for_markup() -> None:
+    with site() as here:
+        with running(here.queue, handlers={"mail": lambda _: current_task().log("<b>sent</b>")}):
+            (task,) = finished(here.queue, [put(here.queue, {"type": "mail"})])
+        page = here.page(f"/tasks/{task.task_id}")
+    assert "INFO <b>sent</b>" in page

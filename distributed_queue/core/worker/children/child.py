@@ -17,20 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.payload import decode_body, encode_result, type_and_data
 from distributed_queue.core.worker.attempt import Attempt
-from distributed_queue.core.worker.children.wire import Progress, Raised, Returned, decode_request, encode
+from distributed_queue.core.worker.children.wire import Logged, Progress, Raised, Returned, decode_request, encode
 from distributed_queue.core.worker.context import running_attempt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.connection import Connection
 
+    from distributed_queue.core.notes import LogLine
     from distributed_queue.core.worker.children.wire import Run
 
 _MAX_TRACEBACK = 16_000
 
 
 class ChildAttempt(Attempt):
-    """The attempt as the handler sees it here: what it says of its progress goes to the worker."""
+    """The attempt as the handler sees it here: what it says goes to the worker."""
 
     __slots__ = ("_connection",)
 
@@ -48,6 +49,10 @@ class ChildAttempt(Attempt):
     def progress(self, progress: bytes | None) -> None:
         if progress is not None:
             self._connection.send_bytes(encode(Progress(progress)))
+
+    def say(self, line: LogLine) -> None:
+        """Pass a line of the handler's log on."""
+        self._connection.send_bytes(encode(Logged(line)))
 
 
 def serve(connection: Connection, imports: Sequence[str]) -> None:

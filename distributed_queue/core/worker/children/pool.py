@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.worker.children.child import serve
-from distributed_queue.core.worker.children.wire import Progress, Raised, Returned, decode_answer, encode
+from distributed_queue.core.worker.children.wire import Raised, Returned, decode_answer, encode
 from distributed_queue.errors import ProcessDied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from distributed_queue.core.worker.children.wire import Run
+    from distributed_queue.core.worker.children.wire import Logged, Progress, Run
     from distributed_queue.core.worker.config import WorkerConfig
 
 _LOOK_SECONDS = 0.2
@@ -54,7 +54,7 @@ class Child:
         """The most that it has taken, as far as it is known."""
         self.usable = True
 
-    def run(self, request: Run, keep_progress: Callable[[bytes], None]) -> bytes | None:
+    def run(self, request: Run, hear: Callable[[Progress | Logged], None]) -> bytes | None:
         """The encoded result of a handler. Raises what the handler raised, or ``ProcessDied``."""
         self.runs += 1
         try:
@@ -62,9 +62,9 @@ class Child:
             while True:
                 self._watch_memory()
                 answer = decode_answer(self._connection.recv_bytes())
-                if not isinstance(answer, Progress):
+                if isinstance(answer, (Returned, Raised)):
                     break
-                keep_progress(answer.progress)
+                hear(answer)
         except (EOFError, OSError) as error:
             self.usable = False
             raise ProcessDied(self._how_it_ended()) from error

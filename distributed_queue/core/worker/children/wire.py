@@ -8,6 +8,7 @@ from typing import Any, Union
 
 import msgspec
 
+from distributed_queue.core.notes import LogLine
 from distributed_queue.core.storage import ClaimedTask
 from distributed_queue.errors import ConfigurationError
 
@@ -57,6 +58,12 @@ class Progress(msgspec.Struct, tag="progress", frozen=True):
     progress: bytes
 
 
+class Logged(msgspec.Struct, tag="logged", frozen=True):
+    """From the child: a line that the handler logged."""
+
+    line: LogLine
+
+
 class Returned(msgspec.Struct, tag="returned", frozen=True):
     """From the child: the handler returned; the result is encoded, None for None."""
 
@@ -92,4 +99,4 @@ class Raised(msgspec.Struct, tag="raised", frozen=True):
 
 encode = msgspec.msgpack.Encoder().encode
 decode_request = msgspec.msgpack.Decoder(Run).decode
-decode_answer = msgspec.msgpack.Decoder(Union[Progress, Returned, Raised]).decode  # noqa: UP007 - read at run time
+decode_answer = msgspec.msgpack.Decoder(Union[Progress, Logged, Returned, Raised]).decode  # noqa: UP007 - read at run time
