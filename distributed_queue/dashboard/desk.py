@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.task import from_stored
 from distributed_queue.dashboard.fingerprints import Sorter, fingerprint
+from distributed_queue.dashboard.looking import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.task import Task
     from distributed_queue.core.worker import Worker, WorkerPool
     from distributed_queue.dashboard.fingerprints import Group
+    from distributed_queue.dashboard.search import Search
 
 T = TypeVar("T")
 
@@ -136,13 +138,25 @@ class Desk:
         """Cancel tasks, those that are not finished; how many."""
         return sum(self._cancel(key) for key in keys)
 
+    def cancel_waiting(self, keys: Iterable[TaskKey]) -> int:
+        """The same for many that do not run; a worker that has got one since is told when it extends the lease."""
+        return self._each(keys, self._cancel_all)
+
+    def _cancel_all(self, queue: str, ids: Sequence[str]) -> list[bool]:
+        after = self.queue.storage.cancel(queue, ids)
+        return [task is not None and (task.cancel_requested or task.status is TaskStatus.CANCELLED) for task in after]
+
+    def look(self, search: Search, now: float, cursor: str | None, enough: int) -> tuple[list[Task], int, str | None]:
+        """One page of the tasks that fit a search: they, how many were looked at, and the next page's cursor."""
+        found = look(self.queue.storage, search, now, cursor, enough)
+        return [from_stored(task) for task in found.tasks], found.seen, found.cursor
+
     def _cancel(self, key: TaskKey) -> bool:
         first = self.queue.storage.get([key.id])[0]
         if first is not None and first.queue == key.queue:
             return self.queue.cancel(key.id)
         # Another queue has the same id; the worker learns of it when it extends the lease.
-        after = self.queue.storage.cancel(key.queue, [key.id])[0]
-        return after is not None and (after.cancel_requested or after.status is TaskStatus.CANCELLED)
+        return self._cancel_all(key.queue, [key.id])[0]
 
     @staticmethod
     def _each(keys: Iterable[TaskKey], verb: Callable[[str, Sequence[str]], list[bool]]) -> int:

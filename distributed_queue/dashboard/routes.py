@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from distributed_queue.dashboard import live
 from distributed_queue.dashboard.pages import (
+    bulk,
     charts,
     dead,
     journal,
@@ -29,6 +30,7 @@ _PAGES: dict[str, Any] = {
     "/": overview.show,
     "/tasks": tasks.show,
     "/tasks/{task_id}": task.show,
+    "/bulk": bulk.show,
     "/submit": submit.show,
     "/queues": queues.show_all,
     "/queues/{name}": queues.show,
@@ -45,6 +47,7 @@ _PAGES: dict[str, Any] = {
 }
 _ACTIONS: dict[str, Any] = {
     "/tasks": tasks.change,
+    "/bulk": bulk.act,
     "/submit": submit.submit,
     "/queues/{name}": queues.change,
     "/worker": workers.steer,

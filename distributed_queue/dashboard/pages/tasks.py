@@ -44,18 +44,28 @@ async def show(request: Request) -> Response:
     except InvalidInput as error:
         problem = str(error)
     tasks: list[Task] = []
-    following = None
+    following, seen = None, None
     if search.id is not None:
         found = await dashboard.desk.run(dashboard.desk.find_id, search.id, search.queue)
         if found is not None and cursor is None:
             return go(request, f"/tasks/{found.task_id}?{urlencode({'queue': found.queue})}")
         problem = problem or f"There is no task {search.id!r:.250}. Finished tasks are kept for a limited time only."
+    elif search.needs_look:
+        tasks, seen, following = await dashboard.desk.run(
+            dashboard.desk.look, search, dashboard.now(), cursor or None, PAGE
+        )
     elif not problem:
         page = await dashboard.desk.run(
             dashboard.queue.find, search.queue, search.status, search.type, PAGE, cursor or None
         )
         tasks, following = page, page.cursor
-    context: dict[str, Any] = {"tasks": tasks, "problem": problem, "search": text, "first": cursor is None}
+    context: dict[str, Any] = {
+        "tasks": tasks,
+        "problem": problem,
+        "search": text,
+        "first": cursor is None,
+        "seen": seen,
+    }
     return render(
         request,
         "tasks.html",
@@ -63,6 +73,7 @@ async def show(request: Request) -> Response:
         tabs=_tabs(request, search),
         next_page=urlencode({"q": text, "cursor": following}) if following else "",
         empty=not text and not cursor and not tasks,
+        can_bulk=not search.is_all,
         **context,
     )
 

@@ -227,6 +227,10 @@
     for (const each of document.querySelectorAll("[data-selected]")) each.textContent = count ? count + " selected" : "";
   });
 
+  // A form that goes on with what the one before began; whoever wants to stop has a moment for it.
+  const next = document.querySelector("form[data-go-on]");
+  if (next) setTimeout(() => next.requestSubmit(), 500);
+
   showPreferences();
   showTimes();
   listen();

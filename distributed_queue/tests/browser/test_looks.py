@@ -63,6 +63,7 @@ def fill(queue: HybridQueue) -> None:
 PAGES = (
     "/", "/tasks", "/tasks/failing", "/tasks/done", "/tasks/running", "/queues", "/queues/mail", "/workers", "/worker",
     "/dead", "/dead/group", "/charts", "/journal", "/settings", "/submit?from=failing", f"/tasks?q={quote(HOSTILE[0])}",
+    "/bulk?action=retry&q=error:alert",
 )  # fmt: skip
 """Every kind of page."""
 

@@ -19,7 +19,7 @@ from distributed_queue.dashboard.fingerprints import Sorter, fingerprint
 from distributed_queue.dashboard.problems import BAD, find_problems
 from distributed_queue.dashboard.rates import rates_of
 from distributed_queue.dashboard.sampler import Sample
-from distributed_queue.dashboard.search import Search, parse_search
+from distributed_queue.dashboard.search import Search, moment, parse_search
 from distributed_queue.dashboard.tree import MAX_NODES, make_tree
 from distributed_queue.errors import InvalidInput
 
@@ -35,11 +35,28 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "/app/shop/mail.py", lin
         ("01a2122c-ee21-7efa-b932-0b0fe1e8dd72", Search(id="01a2122c-ee21-7efa-b932-0b0fe1e8dd72")),
         ("id:cron:1:2", Search(id="cron:1:2")),
         ("order4711:paid", Search(id="order4711:paid")),
+        ('error:"no such user" created>2h', Search(error="no such user", after="2h")),
+        ("created:>2026-03-29 created<2026-03-30T12:00Z", Search(after="2026-03-29", before="2026-03-30T12:00Z")),
     ],
 )
 def test_a_search_says_what_to_look_for(text: str, search: Search) -> None:
     assert parse_search(text) == search
     assert parse_search(search.text()) == search
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("90s", 86_310.0),
+        ("1.5h", 81_000.0),
+        ("1d", 0.0),
+        ("1970-01-02", 86_400.0),
+        ("1970-01-01T01:00Z", 3600.0),
+        ("1970-01-01T01:00+01:00", 0.0),
+    ],
+)
+def test_a_moment_is_an_age_or_a_date_in_utc(text: str, at: float) -> None:
+    assert moment(text, 86_400.0) == at
 
 
 @pytest.mark.parametrize(
@@ -50,6 +67,8 @@ def test_a_search_says_what_to_look_for(text: str, search: Search) -> None:
         ("queue:a queue:b", "queue: twice"),
         ('type:"open', "not closed"),
         ("queue:<script>", "is not a queue name"),
+        ("created>soon", "'soon' is no time"),
+        ("created:2026-03-29", "later or earlier"),
         ("x" * 1001, "at most 1,000"),
     ],
 )
