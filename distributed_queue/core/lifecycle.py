@@ -75,7 +75,7 @@ WAITING = frozenset({TaskStatus.SCHEDULED, TaskStatus.PENDING, TaskStatus.RETRYI
 REQUEUABLE = frozenset(
     {TaskStatus.DEAD, TaskStatus.CANCELLED, TaskStatus.EXPIRED, TaskStatus.RETRYING, TaskStatus.SCHEDULED}
 )
-"""States from which ``requeue`` makes a task ready at once."""
+"""States from which ``requeue`` makes a task ready, at once or later."""
 
 LISTED_ORDER = (
     TaskStatus.PROCESSING,
@@ -105,7 +105,7 @@ TRANSITIONS: dict[tuple[TaskStatus, Event], frozenset[TaskStatus]] = {
     (_S.PROCESSING, Event.UPDATED): frozenset({_S.PROCESSING}),
     **{(state, Event.CANCELLED): frozenset({_S.CANCELLED}) for state in (*WAITING, _S.PROCESSING)},
     **{(state, Event.EXPIRED): frozenset({_S.EXPIRED}) for state in WAITING},
-    **{(state, Event.REQUEUED): frozenset({_S.PENDING}) for state in REQUEUABLE},
+    **{(state, Event.REQUEUED): frozenset({_S.PENDING, _S.SCHEDULED}) for state in REQUEUABLE},
     **{(state, Event.UPDATED): frozenset({state}) for state in WAITING},
 }
 """``(state, event) -> states it may lead to``. ``enqueued`` creates; ``deleted`` and ``cleared`` remove."""

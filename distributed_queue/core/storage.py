@@ -204,10 +204,11 @@ class Storage(ABC):
         """
 
     @abstractmethod
-    def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
+    def requeue(self, queue: str, ids: Sequence[str], delays: Sequence[float] = ()) -> list[bool]:
         """Make tasks in ``lifecycle.REQUEUABLE`` states ready now, failures and crashes reset. False for others.
 
-        They go to the end of the line in the order named; no size limit holds them up. Clears error, reason, result,
+        With ``delays``, one for each id, tasks with one above 0 are ``scheduled`` that many seconds from now. Others
+        go to the end of the line in the order named; no size limit holds any up. Clears error, reason, result,
         progress, ``expires_at`` and a request to cancel; the attempt and the history stay.
         """
 

@@ -159,11 +159,12 @@ class Desk:
         return self._cancel_all(key.queue, [key.id])[0]
 
     @staticmethod
-    def _each(keys: Iterable[TaskKey], verb: Callable[[str, Sequence[str]], list[bool]]) -> int:
-        grouped: defaultdict[str, list[str]] = defaultdict(list)
-        for key in keys:
-            grouped[key.queue].append(key.id)
-        return sum(sum(verb(queue, ids)) for queue, ids in grouped.items())
+    def _each(keys: Iterable[TaskKey], verb: Callable[..., list[bool]], *values: Sequence[float]) -> int:
+        """Do something to tasks, queue by queue; each of ``values`` has one for each task."""
+        grouped: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        for (queue, identifier), *others in zip(keys, *values, strict=True):
+            grouped[queue].append((identifier, *others))
+        return sum(sum(verb(queue, *zip(*group, strict=True))) for queue, group in grouped.items())
 
     # Dead letters
 
@@ -194,22 +195,23 @@ class Desk:
         found = [each for queue, ids in grouped.items() for each in self.queue.storage.get(ids, queue) if each]
         return [from_stored(stored) for stored in found]
 
-    def change_group(self, identifier: str, verb: str) -> int:
-        """Requeue or delete every dead letter with a fingerprint; how many."""
-        done, batch = 0, []
-        act = self.requeue if verb == "requeue" else self.delete
-        for task in self._with_fingerprint(identifier):
-            batch.append(TaskKey(task.queue, task.task_id))
-            if len(batch) >= _PAGE:
-                done += act(batch)
-                batch = []
-        return done + act(batch)
+    def requeue_group(self, identifier: str, rate: float | None) -> int:
+        """Requeue every dead letter with a fingerprint, so that ``rate`` a second are ready, or all now; how many."""
+        done = 0
+        for batch in self._with_fingerprint(identifier):
+            delays = [0.0 if rate is None else (done + place) / rate for place in range(len(batch))]
+            done += self._each(batch, self.queue.storage.requeue, delays)
+        return done
 
-    def _with_fingerprint(self, identifier: str) -> Iterator[Task]:
+    def delete_group(self, identifier: str) -> int:
+        """Delete every dead letter with a fingerprint; how many."""
+        return sum(map(self.delete, self._with_fingerprint(identifier)))
+
+    def _with_fingerprint(self, identifier: str) -> Iterator[list[TaskKey]]:
         cursor = None
         while True:
-            page = self.queue.get_dead_letters(_DEAD_PAGE, cursor)
-            yield from (task for task in page if fingerprint(task).id == identifier)
+            page = self.queue.get_dead_letters(_PAGE, cursor)
+            yield [TaskKey(task.queue, task.task_id) for task in page if fingerprint(task).id == identifier]
             cursor = page.cursor
             if cursor is None:
                 return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.dashboard.formats import duration
 from distributed_queue.dashboard.gate import Permission
 from distributed_queue.dashboard.shell import dashboard_of, form_of, go, need, note, render
 from distributed_queue.errors import InvalidInput
@@ -12,6 +14,9 @@ from distributed_queue.errors import InvalidInput
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+_SLOWEST, _FASTEST = 0.001, 1_000_000
+"""Rates at which a group may be requeued."""
 
 
 async def show_all(request: Request) -> Response:
@@ -40,19 +45,41 @@ async def show(request: Request) -> Response:
 
 async def change(request: Request) -> Response:
     """Requeue or delete a whole group."""
-    need(request, Permission.ADMIN)
     dashboard, form = dashboard_of(request), form_of(request)
     action, identifier = form.one("action"), request.path_params["fingerprint"]
+    note(request, action=action, fingerprint=identifier, rate=form.one("rate"))
+    need(request, Permission.ADMIN)
     if action not in {"requeue", "delete"}:
         raise InvalidInput("The form does not say what to do.")
-    note(request, action=action, fingerprint=identifier)
-    number = await dashboard.desk.run_long(dashboard.desk.change_group, identifier, action)
-    dashboard.desk.forget_dead_groups()
+    desk, rate = dashboard.desk, _rate(form.one("rate"))
+    if action == "delete":
+        number = await desk.run_long(desk.delete_group, identifier)
+    else:
+        number = await desk.run_long(desk.requeue_group, identifier, rate)
+    note(request, count=number)
+    desk.forget_dead_groups()
     await dashboard.sampler.fresh(0.0)
     if number is None:
         return go(request, "/dead", "There are many: it goes on in the background.")
-    done = "Requeued" if action == "requeue" else "Deleted"
-    return go(request, "/dead", f"{done} {number:,} dead letters.")
+    if action == "delete":
+        return go(request, "/dead", f"Deleted {number:,} dead letters.")
+    pace = f", {rate:g} a second: the last one runs in {duration((number - 1) / rate)}" if rate and number > 1 else ""
+    return go(request, "/dead", f"Requeued {number:,} dead letters{pace}.")
+
+
+def _rate(text: str) -> float | None:
+    """Tasks a second; None for all at once."""
+    if not text:
+        return None
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not _SLOWEST <= rate <= _FASTEST:
+        raise InvalidInput(
+            f"The rate is {text!r:.50}; it is a number of tasks a second, from {_SLOWEST} to {_FASTEST:,}."
+        )
+    return rate
 
 
 def _total(request: Request) -> int:

@@ -100,8 +100,8 @@ def cancel(queue: MemoryQueue, entry: Entry, now_ms: int) -> None:
         queue.record(Event.CANCEL_REQUESTED, entry)
 
 
-def requeue(queue: MemoryQueue, entry: Entry, now_ms: int) -> bool:
-    """Make a task ready now, with a clean slate but its attempt."""
+def requeue(queue: MemoryQueue, entry: Entry, now_ms: int, delay_ms: int = 0) -> bool:
+    """Make a task ready, with a clean slate but its attempt."""
     if entry.status not in REQUEUABLE:
         return False
     entry.failures = entry.crashes = 0
@@ -109,7 +109,10 @@ def requeue(queue: MemoryQueue, entry: Entry, now_ms: int) -> bool:
     entry.expires_ms = entry.finished_ms = None
     entry.cancel_requested = False
     queue.record(Event.REQUEUED, entry)
-    queue.make_ready(entry, now_ms)
+    if delay_ms > 0:
+        queue.postpone(entry, TaskStatus.SCHEDULED, now_ms + delay_ms)
+    else:
+        queue.make_ready(entry, now_ms)
     return True
 
 

@@ -6,6 +6,7 @@ import platform
 import threading
 import time
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -159,10 +160,13 @@ class MemoryStorage(Storage):
                     settling.cancel(owner, entry, now_ms)
             return [None if entry is None else owner.stored(entry, with_history=True) for entry in entries]
 
-    def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
+    def requeue(self, queue: str, ids: Sequence[str], delays: Sequence[float] = ()) -> list[bool]:
         with self._step() as now_ms:
             owner = self._queue(queue)
-            return [task_id in owner.tasks and settling.requeue(owner, owner.tasks[task_id], now_ms) for task_id in ids]
+            return [
+                task_id in owner.tasks and settling.requeue(owner, owner.tasks[task_id], now_ms, ceil_ms(delay))
+                for task_id, delay in zip_longest(ids, delays, fillvalue=0.0)
+            ]
 
     def delete(self, queue: str, ids: Sequence[str]) -> list[bool]:
         with self._step():

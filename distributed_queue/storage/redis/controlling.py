@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import zip_longest
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from distributed_queue.storage.redis.gateway import Gateway
     from distributed_queue.storage.redis.operations import Operations
 
+T = TypeVar("T")
+
 _BATCH = 1000
 """Tasks that one step changes: it bounds how long the server is busy with it."""
 _PRIORITY, _BODY, _EXECUTE_AFTER, _PROGRESS, _NOTE = 1, 2, 4, 8, 16
@@ -34,12 +37,24 @@ def cancel(gateway: Gateway, queue: str, ids: Sequence[str]) -> list[StoredTask 
     return tasks
 
 
-def each(gateway: Gateway, operations: Operations, verb: str, queue: str, ids: Sequence[str]) -> list[bool]:
-    """``requeue`` or ``delete`` tasks; for each whether it was."""
+def requeue(
+    gateway: Gateway, operations: Operations, queue: str, ids: Sequence[str], delays: Sequence[float]
+) -> list[bool]:
+    """See ``Storage.requeue``."""
+    done: list[bool] = []
+    for batch in _batches(list(zip_longest(ids, delays, fillvalue=0.0))):
+        pairs = [part for task_id, delay in batch for part in (pack_id(str(task_id)), ceil_ms(float(delay)))]
+        with operations.begin() as slot:
+            done += flags(gateway.change(queue, gateway.operation("requeue", queue, slot, *pairs)))
+    return done
+
+
+def delete(gateway: Gateway, operations: Operations, queue: str, ids: Sequence[str]) -> list[bool]:
+    """See ``Storage.delete``."""
     done: list[bool] = []
     for batch in _batches(ids):
         with operations.begin() as slot:
-            done += flags(gateway.change(queue, gateway.operation(verb, queue, slot, *map(pack_id, batch))))
+            done += flags(gateway.change(queue, gateway.operation("delete", queue, slot, *map(pack_id, batch))))
     return done
 
 
@@ -96,5 +111,5 @@ def configure(gateway: Gateway, queue: str, changes: dict[str, object]) -> Queue
             return after
 
 
-def _batches(ids: Sequence[str]) -> list[Sequence[str]]:
+def _batches(ids: Sequence[T]) -> list[Sequence[T]]:
     return [ids[first : first + _BATCH] for first in range(0, len(ids), _BATCH)]

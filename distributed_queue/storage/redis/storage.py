@@ -147,11 +147,11 @@ class RedisStorage(Storage):
     def cancel(self, queue: str, ids: Sequence[str]) -> list[StoredTask | None]:
         return controlling.cancel(self._gateway, queue, ids)
 
-    def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
-        return controlling.each(self._gateway, self._operations, "requeue", queue, ids)
+    def requeue(self, queue: str, ids: Sequence[str], delays: Sequence[float] = ()) -> list[bool]:
+        return controlling.requeue(self._gateway, self._operations, queue, ids, delays)
 
     def delete(self, queue: str, ids: Sequence[str]) -> list[bool]:
-        return controlling.each(self._gateway, self._operations, "delete", queue, ids)
+        return controlling.delete(self._gateway, self._operations, queue, ids)
 
     def update(self, queue: str, task_id: str, changes: TaskUpdate) -> bool:
         return controlling.update(self._gateway, self._operations, queue, task_id, changes)

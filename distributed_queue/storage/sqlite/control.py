@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,7 +13,7 @@ from distributed_queue.core.lifecycle import REQUEUABLE, WAITING, Event, TaskSta
 from distributed_queue.core.storage import QueueConfig, StoredTask, TaskUpdate, apply_config
 from distributed_queue.storage.sqlite.enqueueing import BODY_SAVE
 from distributed_queue.storage.sqlite.reading import get
-from distributed_queue.storage.sqlite.rows import CANCELLED, CODE, INLINE_BYTES, PROCESSING, STATUS
+from distributed_queue.storage.sqlite.rows import CANCELLED, CODE, INLINE_BYTES, PROCESSING, SCHEDULED, STATUS
 from distributed_queue.storage.sqlite.statements import sql
 from distributed_queue.storage.sqlite.step import as_json
 from distributed_queue.storage.sqlite.transitions import finish, make_ready, postpone
@@ -48,20 +49,26 @@ def cancel(step: Step, name: str, ids: Sequence[str]) -> list[StoredTask | None]
     return get(step.read, ids, name)
 
 
-def requeue(step: Step, name: str, ids: Sequence[str]) -> list[bool]:
-    """Make tasks ready now, with a clean slate but their attempt."""
+def requeue(step: Step, name: str, ids: Sequence[str], delays: Sequence[float]) -> list[bool]:
+    """Make tasks ready, with a clean slate but their attempt."""
     queue = step.queue(name)
     rows = step.tasks(queue, ids)
-    return [task_id in rows and _requeue(step, queue, rows[task_id]) for task_id in ids]
+    return [
+        task_id in rows and _requeue(step, queue, rows[task_id], ceil_ms(delay))
+        for task_id, delay in zip_longest(ids, delays, fillvalue=0.0)
+    ]
 
 
-def _requeue(step: Step, queue: Queue, row: TaskRow) -> bool:
+def _requeue(step: Step, queue: Queue, row: TaskRow, delay_ms: int) -> bool:
     if row.state not in _REQUEUABLE:
         return False
     row.failures = row.crashes = row.cancel_requested = 0
     row.error = row.result = row.progress = row.reason = row.expires_ms = None
     queue.record(Event.REQUEUED, row)
-    make_ready(step, queue, row, step.now_ms)
+    if delay_ms > 0:
+        postpone(step, queue, row, SCHEDULED, step.now_ms + delay_ms)
+    else:
+        make_ready(step, queue, row, step.now_ms)
     return True
 
 

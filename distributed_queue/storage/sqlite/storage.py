@@ -141,8 +141,8 @@ class SQLiteStorage(Storage):
     def cancel(self, queue: str, ids: Sequence[str]) -> list[StoredTask | None]:
         return self._write(lambda step: control.cancel(step, queue, ids))
 
-    def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
-        return self._write(lambda step: control.requeue(step, queue, ids))
+    def requeue(self, queue: str, ids: Sequence[str], delays: Sequence[float] = ()) -> list[bool]:
+        return self._write(lambda step: control.requeue(step, queue, ids, delays))
 
     def delete(self, queue: str, ids: Sequence[str]) -> list[bool]:
         return self._write(lambda step: control.delete(step, queue, ids))

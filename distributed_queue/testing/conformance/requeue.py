@@ -104,6 +104,28 @@ class TestRequeue:
         assert claim_ids(storage) == ["t3", "t1"]
         assert storage.requeue(Q, []) == []
 
+    @pytest.mark.parametrize("state", sorted(REQUEUABLE), ids=str)
+    def test_with_a_delay_a_task_is_scheduled(self, storage: Storage, clock: ManualClock, state: TaskStatus) -> None:
+        bring_to(storage, state)
+        assert storage.requeue(Q, ["t1"], [1.5]) == [True]
+        task = stored(storage)
+        assert (task.status, task.due_at, task.finished_at) == (TaskStatus.SCHEDULED, clock.now() + 1.5, None)
+        assert (task.failures, task.crashes, task.error, task.reason) == (0, 0, None, None)
+        clock.advance(1.499)
+        assert claim_ids(storage) == []
+        clock.advance(0.001)
+        assert claim_ids(storage) == ["t1"]
+
+    def test_each_task_has_a_delay_of_its_own(self, storage: Storage, clock: ManualClock) -> None:
+        for task_id in ("t1", "t2", "t3"):
+            bring_to(storage, TaskStatus.DEAD, task_id)
+        assert storage.requeue(Q, ["t1", "t2", "nobody", "t3"], [2.0, 1.0, 0.5, 0.0]) == [True, True, False, True]
+        assert claim_ids(storage) == ["t3"]
+        clock.advance(1)
+        assert claim_ids(storage) == ["t2"]
+        clock.advance(1)
+        assert claim_ids(storage) == ["t1"]
+
     def test_a_full_queue_takes_requeued_tasks(self, storage: Storage) -> None:
         storage.configure(Q, {"max_size": 1})
         bring_to(storage, TaskStatus.DEAD)

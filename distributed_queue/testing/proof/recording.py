@@ -177,10 +177,10 @@ class RecordingStorage:
         self._control("cancel", queue, ids)
         return self._storage.cancel(queue, ids)
 
-    def requeue(self, queue: str, ids: Sequence[str]) -> list[bool]:
+    def requeue(self, queue: str, ids: Sequence[str], delays: Sequence[float] = ()) -> list[bool]:
         """See ``Storage.requeue``."""
         self._control("requeue", queue, ids)
-        return self._storage.requeue(queue, ids)
+        return self._storage.requeue(queue, ids, delays)
 
     def delete(self, queue: str, ids: Sequence[str]) -> list[bool]:
         """See ``Storage.delete``."""

@@ -192,10 +192,23 @@ def test_dead_letters_are_grouped_and_a_group_is_requeued_or_deleted(stored: Sit
     assert [kind for _, kind in groups] == ["ConnectionError", "KeyError"]
     refused, key = (path for path, _ in groups)
     assert "Requeue all 3" in here.page(refused)
-    assert "Requeued 3 dead letters" in here.send(refused, refused, action="requeue")
+    assert "Requeued 3 dead letters." in here.send(refused, refused, action="requeue")
     assert "Deleted 1 dead letters" in here.send(key, key, action="delete")
     assert here.page(key, 404)
     assert queue.size() == 3
+
+
+def test_a_group_is_requeued_at_a_rate(stored: Site) -> None:
+    here, queue = stored, stored.queue
+    ids = [die(queue, ConnectionError("refused")) for _ in range(3)]
+    path = "/dead/" + re.findall(r'href="/dead/(\w+)"', here.client.get("/dead").text)[0]
+    assert "The rate is 'fast'" in here.send(path, path, status=400, action="requeue", rate="fast")
+    page = here.send(path, path, action="requeue", rate="0.01")
+    assert "Requeued 3 dead letters, 0.01 a second: the last one runs in 3 min 20 s" in page
+    found = [task for each in ids if (task := queue.get_task(each))]
+    tasks = sorted(found, key=lambda task: task.execute_after or 0.0)
+    assert [task.status for task in tasks] == [TaskStatus.PENDING, TaskStatus.SCHEDULED, TaskStatus.SCHEDULED]
+    assert (tasks[2].execute_after or 0.0) - (tasks[1].execute_after or 0.0) == pytest.approx(100.0)
 
 
 def test_workers_are_shown_with_what_they_run_and_steered() -> None:

@@ -40,9 +40,9 @@ def loses_a_task_whose_priority_changes() -> Any:
 @_bug(Check.CRASH_LIMIT)
 def keeps_the_crashes_of_a_requeued_task() -> Any:
     def make(original: Any) -> Any:
-        def requeue(queue: MemoryQueue, entry: Any, now_ms: int) -> bool:
+        def requeue(queue: MemoryQueue, entry: Any, now_ms: int, delay_ms: int = 0) -> bool:
             crashes = entry.crashes
-            done = bool(original(queue, entry, now_ms))
+            done = bool(original(queue, entry, now_ms, delay_ms))
             entry.crashes = max(crashes, 2)
             return done
 
