@@ -20,6 +20,8 @@ logger = logging.getLogger("distributed_queue.program")
 
 SUPERVISOR_VARIABLE = "DQ_SUPERVISOR"
 """Tells a worker process who its supervisor is."""
+RELOADER_VARIABLE = "DQ_RELOADER"
+"""Tells a program who starts it again when the code changes."""
 _LOOK_SECONDS = 0.2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a process that died is started again; doubled each time."""
@@ -140,6 +142,6 @@ def is_supervised() -> bool:
 
 
 def is_orphan() -> bool:
-    """Whether this process's supervisor is gone."""
-    supervisor = os.environ.get(SUPERVISOR_VARIABLE)
+    """Whether this process's supervisor, or what reloads it, is gone."""
+    supervisor = os.environ.get(SUPERVISOR_VARIABLE) or os.environ.get(RELOADER_VARIABLE)
     return supervisor is not None and supervisor != str(os.getppid())

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from distributed_queue.cli.draining import drain
 from distributed_queue.cli.exits import CannotListen, ExitCode
 from distributed_queue.cli.loading import close_applications, load_handlers, register_handlers, storage_of
 from distributed_queue.cli.options import setting_option
+from distributed_queue.cli.reloading import OPTION, Reloader
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
 from distributed_queue.cli.supervisor import Supervisor, is_orphan, is_supervised
@@ -49,6 +51,7 @@ _ORPHAN_LOOK_SECONDS = 1.0
         "dq worker my.module:handlers --queues urgent,default --threads 20 --storage-url redis://localhost:6379/0",
         "dq worker my.module:app --processes 4 --threads 20",
         "dq worker my.module --burst",
+        "dq worker my.module:app --reload",
     ),
 )
 @click.argument("module", metavar="[MODULE[:NAME]]...", nargs=-1)
@@ -73,8 +76,9 @@ _ORPHAN_LOOK_SECONDS = 1.0
     help="Worker processes; one that dies is started again.  [default: 1]",
 )
 @click.option("--burst", is_flag=True, help="Exit when no task is ready to run. What is due later stays.")
+@click.option(OPTION, is_flag=True, help="For development: start again when a Python file in this folder changes.")
 @click.pass_obj
-def worker(session: Session, module: tuple[str, ...], processes: int, burst: bool) -> int:
+def worker(session: Session, module: tuple[str, ...], processes: int, burst: bool, reload: bool) -> int:
     """Run the handlers of MODULE for the tasks of a storage, until it is stopped.
 
     MODULE has an application "app" (DistributedQ), a dictionary "handlers" (task type to function) or a function
@@ -91,6 +95,10 @@ def worker(session: Session, module: tuple[str, ...], processes: int, burst: boo
             "Name the MODULE with your handlers; distributed_queue.handlers has some for a first try"
         )
     logs.set_up(settings)
+    if reload:
+        # Before the modules are loaded: one that cannot be, is mended while this process waits.
+        with StopSignals() as signals:
+            return Reloader(Path.cwd(), settings.shutdown_timeout).run(signals)
     sources = load_handlers(settings.handlers)
     url = storage_of(sources)
     if url is not None:
