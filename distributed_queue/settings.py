@@ -145,6 +145,10 @@ class Settings:
     worker_name: str | None = _setting(None, "DQ_WORKER_NAME")
     """Name under which this process's worker is shown. The default is made of host name and process id."""
 
+    max_stuck: int = _setting(10, "DQ_MAX_STUCK", kind=_whole(0, 1_000_000))
+    """Handlers that may be stuck (told to stop, they do not) before ``dq worker`` stops with exit code 9, so that its
+    supervisor starts another: only that frees what they hold. 0 sets no limit."""
+
     queues: tuple[str, ...] = _setting((), "DQ_QUEUES", kind=_NAMES)
     """Queues that workers take from, the preferred ones first, with commas between. The default is all, in turn."""
 

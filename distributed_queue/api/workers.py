@@ -270,7 +270,7 @@ def _remote(info: WorkerInfo) -> dict[str, Any]:
     }
 
 
-_SHARED = ("name", "state", "paused", "max_workers", "active_tasks", "processed", "failed")
+_SHARED = ("name", "state", "paused", "max_workers", "active_tasks", "processed", "failed", "stuck")
 
 
 def _times(info: WorkerInfo | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     CONFLICT = 6
     TIMEOUT = 7
     TASK_FAILED = 8
+    WORN_OUT = 9
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -34,6 +35,7 @@ MEANINGS = {
     ExitCode.CONFLICT: "the state of the task, or what goes on, forbids it",
     ExitCode.TIMEOUT: "waited in vain; the task goes on",
     ExitCode.TASK_FAILED: "waited for a task, and it failed",
+    ExitCode.WORN_OUT: "worker: too many handlers were stuck; start another",
     ExitCode.INTERRUPTED: "interrupted with Ctrl-C; serve and worker: by a second one",
     ExitCode.TERMINATED: "serve and worker: ended at once by a second SIGTERM",
 }

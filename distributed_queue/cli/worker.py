@@ -121,6 +121,9 @@ def worker(session: Session, module: tuple[str, ...], processes: int, burst: boo
         _work(one, queue, signals, burst=burst)
         drain(pool, signals, settings.shutdown_timeout)
         close_applications(sources)
+    if one.worn_out:
+        logger.error("stopped because too many handlers were stuck")
+        return ExitCode.WORN_OUT
     logger.info("stopped")
     return ExitCode.OK
 
@@ -165,6 +168,7 @@ def _name(settings: Settings) -> str:
 def _config(settings: Settings) -> WorkerConfig:
     return WorkerConfig(
         name=_name(settings),
+        max_stuck=settings.max_stuck or None,
         max_workers=settings.workers,
         shutdown_timeout=settings.shutdown_timeout,
         queues=settings.queues or None,

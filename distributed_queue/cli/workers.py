@@ -37,7 +37,7 @@ def list_(session: Session) -> None:
     session.out.show(
         {"items": [worker_json(worker, now) for worker in found]},
         lambda: session.out.table(
-            ("NAME", "STATE", "BUSY", "DONE", "FAILED", "UP", "PROCESS", "QUEUES"),
+            ("NAME", "STATE", "BUSY", "DONE", "FAILED", "STUCK", "UP", "PROCESS", "QUEUES"),
             (
                 (
                     worker.name,
@@ -45,6 +45,7 @@ def list_(session: Session) -> None:
                     f"{worker.active_tasks} of {worker.max_workers}",
                     worker.processed,
                     worker.failed,
+                    worker.stuck,
                     duration(now - worker.started_at),
                     f"{worker.pid} on {worker.host}",
                     ", ".join(worker.queues) or "all",
@@ -107,6 +108,7 @@ def worker_json(worker: WorkerInfo, now: float) -> dict[str, Any]:
         "active_tasks": worker.active_tasks,
         "processed": worker.processed,
         "failed": worker.failed,
+        "stuck": worker.stuck,
         "queues": list(worker.queues) or None,
         "host": worker.host,
         "pid": worker.pid,

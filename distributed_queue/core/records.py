@@ -290,6 +290,8 @@ class WorkerInfo(msgspec.Struct, kw_only=True):
     """``running``, ``draining`` or ``stopped``."""
     processed: int = 0
     failed: int = 0
+    stuck: int = 0
+    """Handlers that were told to stop and do not, though others have taken their places."""
     started_at: float = 0.0
     beat_at: float = 0.0
     """By the storage's clock; set by the storage."""

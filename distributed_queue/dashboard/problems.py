@@ -87,6 +87,13 @@ def _of_workers(sample: Sample) -> Iterator[Problem]:
                 "Its process hangs, died, or lost the storage. Its tasks come back when their leases end.",
                 "/workers",
             )
+        if worker.stuck:
+            yield Problem(
+                WARNING,
+                f"Worker {worker.name} has {_many(worker.stuck, 'stuck handler')}",
+                "Told to stop, they do not: give the calls in them time limits. Only a restart frees what they hold.",
+                f"/worker?id={worker.id}",
+            )
 
 
 def _of_dead(sample: Sample) -> Iterator[Problem]:

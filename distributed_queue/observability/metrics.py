@@ -197,6 +197,8 @@ def _workers(workers: list[WorkerInfo]) -> Iterator[Metric]:
     busy = sum(worker.active_tasks for worker in workers)
     yield _single("worker_slots", "Handlers that all workers together may run at the same time.", {}, slots)
     yield _single("worker_slots_busy", "Handlers that run now.", {}, busy)
+    stuck = sum(worker.stuck for worker in workers)
+    yield _single("worker_stuck_handlers", "Handlers that were told to stop and do not.", {}, stuck)
 
 
 def _single(name: str, text: str, labels: dict[str, str], value: float) -> GaugeMetricFamily:

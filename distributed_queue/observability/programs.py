@@ -94,6 +94,9 @@ def _reported(workers: list[WorkerInfo]) -> Iterator[Metric]:
         f"{PREFIX}_worker_process_slots", "Handlers that the worker may run at the same time.", labels=("worker",)
     )
     busy = GaugeMetricFamily(f"{PREFIX}_worker_process_slots_busy", "Handlers that it runs now.", labels=("worker",))
+    stuck = GaugeMetricFamily(
+        f"{PREFIX}_worker_process_stuck_handlers", "Handlers that were told to stop and do not.", labels=("worker",)
+    )
     attempts = CounterMetricFamily(
         f"{PREFIX}_worker_process_attempts",
         "Attempts that it has ended since it was started, by how they ended.",
@@ -102,9 +105,10 @@ def _reported(workers: list[WorkerInfo]) -> Iterator[Metric]:
     for worker in workers:
         slots.add_metric([worker.name], worker.max_workers)
         busy.add_metric([worker.name], worker.active_tasks)
+        stuck.add_metric([worker.name], worker.stuck)
         attempts.add_metric([worker.name, "succeeded"], worker.processed)
         attempts.add_metric([worker.name, "failed"], worker.failed)
-    yield from (slots, busy, attempts)
+    yield from (slots, busy, stuck, attempts)
 
 
 def _of_the_system(members: Mapping[int, str]) -> Iterator[Metric]:

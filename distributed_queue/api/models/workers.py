@@ -19,6 +19,7 @@ _WORKER_EXAMPLE = {
     "active_tasks": 2,
     "processed": 120,
     "failed": 1,
+    "stuck": 0,
     "queues": None,
     "handlers": ["default", "math", "simple"],
     "host": "alpha",
@@ -59,6 +60,7 @@ class WorkerOut(Out):
     active_tasks: int
     processed: int
     failed: int
+    stuck: int = Field(description="Handlers that were told to stop and do not; others have taken their places.")
     queues: list[str] | None = Field(description="null is all.")
     handlers: list[str] | None = Field(description="Task types that it knows; null where another process has it.")
     host: str | None

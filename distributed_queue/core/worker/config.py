@@ -42,6 +42,9 @@ class WorkerConfig:
     shorter. It is how long a killed worker's tasks are out of reach."""
     stuck_seconds: float = 5.0
     """How long a handler in a thread may ignore that it was told to stop, before its slot is replaced."""
+    max_stuck: int | None = None
+    """How many handlers that ignore it there may be before the worker stops, so that its process can be replaced: only
+    that frees what they hold. None for no limit."""
 
     children: int = os.cpu_count() or 1
     """Child processes for handlers with ``executor="process"``. They are started when they are needed."""
@@ -64,6 +67,8 @@ class WorkerConfig:
             )
         check_slots(self.max_workers)
         check_count("children", self.children, 1, 1000)
+        if self.max_stuck is not None:
+            check_count("max_stuck", self.max_stuck, 1, 1_000_000)
         if self.child_max_tasks is not None:
             check_count("child_max_tasks", self.child_max_tasks, 1, 1_000_000_000)
         if self.child_max_age is not None:

@@ -25,6 +25,13 @@ class HandlerLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stuck: set[Attempt] = set()
+        """Attempts that were replaced and whose handlers still run."""
+
+    @property
+    def stuck(self) -> int:
+        """How many handlers do not end, though they were cancelled. Others run in their places, if the loop does."""
+        return len(self._stuck)
 
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Queue attempts, all in one call into the loop."""
@@ -43,7 +50,8 @@ class HandlerLoop:
         """Stop counting the handler that runs this attempt; another one may run in its place."""
         if self._loop is None or attempt not in self._current:
             return False
-        self._loop.call_soon_threadsafe(self._ended, attempt)
+        self._stuck.add(attempt)
+        self._loop.call_soon_threadsafe(self._give_place, attempt)
         return True
 
     def close(self) -> None:
@@ -84,6 +92,10 @@ class HandlerLoop:
             task.add_done_callback(lambda _, attempt=attempt: self._ended(attempt))  # type: ignore[misc]
 
     def _ended(self, attempt: Attempt) -> None:
+        self._stuck.discard(attempt)
+        self._give_place(attempt)
+
+    def _give_place(self, attempt: Attempt) -> None:
         self._current.discard(attempt)
         self._fill()
 

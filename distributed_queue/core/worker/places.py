@@ -53,6 +53,11 @@ class Places:
         """Count no longer on what runs this attempt; something else takes its place. False if nothing runs it."""
         return any(place.replace(attempt) for place in (self._threads, self._loop, self._attendants))
 
+    @property
+    def stuck(self) -> int:
+        """How many handlers do not end, though they were told to; child processes are killed and never among them."""
+        return self._threads.stuck + self._loop.stuck
+
     def close(self) -> None:
         """End what is idle, and what still runs as far as that is possible."""
         self._threads.close()

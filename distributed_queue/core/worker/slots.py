@@ -28,7 +28,14 @@ class Slots:
         self._size = size
         self._threads: dict[int, threading.Thread] = {}
         self._current: dict[int, Attempt] = {}
+        self._stuck: set[int] = set()
+        """Threads that were replaced and still run their handler."""
         self._numbers = itertools.count(1)
+
+    @property
+    def stuck(self) -> int:
+        """How many threads do not come back from their handlers, though others have taken their places."""
+        return len(self._stuck)
 
     def submit(self, attempts: Iterable[Attempt], held: int) -> None:
         """Queue attempts; ``held`` is how many the worker has in all, which is how many threads may be needed."""
@@ -52,6 +59,7 @@ class Slots:
             for number, running in list(self._current.items()):
                 if running is attempt and number in self._threads:
                     del self._threads[number]
+                    self._stuck.add(number)
                     self._start()
                     return True
         return False
@@ -84,6 +92,8 @@ class Slots:
                 del current[number]
             elif self._leave(number):
                 return
+        with self._lock:
+            self._stuck.discard(number)
 
     def _leave(self, number: int) -> bool:
         """Strike out a thread that is surplus."""

@@ -54,6 +54,7 @@ class Worker:
         self._stopped = threading.Event()
         self._stopped.set()
         self._paused = False
+        self._worn_out = False
         self.worker_id = ""
         """Unique to each start; empty before the first."""
 
@@ -62,6 +63,12 @@ class Worker:
         """Whether the worker was started and has not begun to stop."""
         parts = self._parts
         return parts is not None and not parts.pump.draining
+
+    @property
+    def worn_out(self) -> bool:
+        """Whether it stops, or has stopped, because too many handlers are stuck: see ``WorkerConfig.max_stuck``."""
+        parts = self._parts
+        return self._worn_out if parts is None else parts.worn_out
 
     @property
     def handlers(self) -> dict[str, Callable[[Any], Any]]:
@@ -162,6 +169,7 @@ class Worker:
             "processed": pump.completed if pump else 0,
             "failed": pump.failed if pump else 0,
             "lost": pump.lost if pump else 0,
+            "stuck": parts.places.stuck if parts else 0,
         }
 
     def _set_paused(self, *, paused: bool) -> None:
@@ -184,6 +192,7 @@ class Worker:
             parts.stop()
         finally:
             with self._lock:
+                self._worn_out = parts.worn_out
                 self._parts = None
             self._stopped.set()
 
@@ -197,6 +206,8 @@ class _Parts:
         name = config.name
         lease_seconds = config.lease_seconds or min(LEASE_SECONDS, queue.visibility_timeout)
         self.stopping = False
+        self.worn_out = False
+        """Whether it stops because too many handlers are stuck."""
         self.deadline = float("inf")
         """When what still runs is given back, on the monotonic clock."""
         self._ignore_news: Callable[[], None] = lambda: None
@@ -231,16 +242,20 @@ class _Parts:
             give_up=self._give_up,
         )
         children = Children(config)
-        self.runner = Runner(
+        self.runner = self._make_runner(handlers, children)
+        self.places = Places(config, handlers, self.runner, children)
+
+    def _make_runner(self, handlers: HandlerTable, children: Children) -> Runner:
+        storage = self._storage
+        return Runner(
             handlers,
-            error_handler=config.error_handler,
+            error_handler=self._worker.config.error_handler,
             ended=self.pump.ended,
             limited=self.keeper.limited,
             keep_progress=lambda attempt: store_progress(storage, attempt),
-            result_limit_bytes=queue.max_body_bytes,
+            result_limit_bytes=self._worker.queue.max_body_bytes,
             children=children,
         )
-        self.places = Places(config, handlers, self.runner, children)
 
     def start(self) -> None:
         """Register, then start the threads."""
@@ -292,6 +307,14 @@ class _Parts:
             if self.places.replace(attempt):
                 logger.error("task %s is stuck in its handler; its slot is replaced", attempt.claimed.id)
             self.pump.ended(attempt)
+            self._stop_if_worn_out()
+
+    def _stop_if_worn_out(self) -> None:
+        stuck, limit = self.places.stuck, self._worker.config.max_stuck
+        if limit is not None and stuck >= limit and not self.worn_out:
+            self.worn_out = True
+            logger.error("%d handlers are stuck: worker %s stops, to be replaced", stuck, self._identity.name)
+            self._worker.stop(wait=False)
 
     def _describe(self) -> WorkerInfo:
         pump = self.pump
@@ -304,6 +327,7 @@ class _Parts:
             state="draining" if pump.draining else "running",
             processed=pump.completed,
             failed=pump.failed,
+            stuck=self.places.stuck,
             claimed_at=SystemClock().now() - (time.monotonic() - pump.claimed_at),
         )
 

@@ -44,6 +44,7 @@ class TestWorkers:
             state="draining",
             processed=1000,
             failed=7,
+            stuck=2,
             started_at=clock.now() - 60.5,
             beat_at=1.0,
             claimed_at=clock.now() - 0.25,

@@ -14,7 +14,7 @@ from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.queue import TaskStatus
 from distributed_queue.core.worker import Worker, WorkerConfig
 from distributed_queue.errors import TimeLimitExceeded
-from distributed_queue.tests.steps import AT_ONCE, LIMIT, finished, look, put, running
+from distributed_queue.tests.steps import AT_ONCE, LIMIT, eventually, finished, look, put, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +106,49 @@ class TestTimeLimit:
             assert queue.wait_result(following.task_id, LIMIT) == "next"
             assert look(queue, hanging).status is TaskStatus.DEAD
             over.set()
+
+    @pytest.mark.parametrize("kind", ["thread", "loop"])
+    def test_those_that_are_stuck_are_counted_until_they_end(self, queue: HybridQueue, kind: str) -> None:
+        over = threading.Event()
+
+        def in_a_thread(_: object) -> None:
+            over.wait(LIMIT)
+
+        async def on_the_loop(_: object) -> None:
+            while not over.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+
+        handler = {"thread": in_a_thread, "loop": on_the_loop}[kind]
+        with running(queue, handlers={"default": handler}, max_workers=2, stuck_seconds=0.05) as worker:
+            finished(queue, [put(queue, "stuck", timeout=0.05, max_retries=0) for _ in range(3)])
+            eventually(lambda: worker.get_stats()["stuck"] == 3)
+            eventually(lambda: [info.stuck for info in queue.workers()] == [3])
+            over.set()
+            eventually(lambda: worker.get_stats()["stuck"] == 0)
+            assert not worker.worn_out
+
+    def test_a_worker_with_too_many_of_them_stops_and_gives_its_tasks_back(self, queue: HybridQueue) -> None:
+        over = threading.Event()
+
+        def handler(data: str) -> str:
+            if data == "stuck":
+                over.wait(LIMIT)
+            return data
+
+        with running(
+            queue, handlers={"default": handler}, max_workers=1, stuck_seconds=0.05, max_stuck=2, shutdown_timeout=5.0
+        ) as worker:
+            stuck = [put(queue, "stuck", timeout=0.05, max_retries=0) for _ in range(2)]
+            finished(queue, stuck)
+            assert worker.join(LIMIT)
+            assert worker.worn_out
+            late = put(queue, "next")
+            over.set()
+            assert look(queue, late).status is TaskStatus.PENDING
+            worker.start()
+            assert queue.wait_result(late.task_id, LIMIT) == "next"
+            assert not worker.worn_out
 
 
 class Gauge:

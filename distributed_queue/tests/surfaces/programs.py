@@ -38,9 +38,9 @@ def hold(data):
         time.sleep(0.01)
     return "held"
 
-handlers = {"hold": hold}
+handlers = {"hold": hold, "sleep": lambda data: time.sleep(60)}
 '''
-"""A module whose handler runs until a file named ``go`` is there."""
+"""A module with a handler that runs until a file named ``go`` is there, and one that is stuck in a call."""
 
 
 class Answer(NamedTuple):

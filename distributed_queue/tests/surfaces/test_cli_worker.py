@@ -12,6 +12,7 @@ import pytest
 from distributed_queue.cli.exits import ExitCode
 from distributed_queue.cli.loading import load_handlers, register_handlers
 from distributed_queue.core.hybrid_queue import HybridQueue
+from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError
 from distributed_queue.testing.servers import RedisServer
@@ -249,6 +250,17 @@ class TestProcesses:
             assert program.stop() == 0
             assert program.output.count("stopping: ") == 2
             eventually(lambda: all(info.id == first.id for info in queue.workers()), LIMIT)
+
+    def test_one_with_too_many_stuck_handlers_is_replaced(
+        self, home: Path, sqlite_url: str, queue: HybridQueue
+    ) -> None:
+        arguments = ("worker", "holding", "--processes", "2", "--threads", "1", "--storage-url", sqlite_url)
+        with Program(home, *arguments, DQ_MAX_STUCK="1") as program:
+            stuck = put(queue, {"type": "sleep"}, timeout=0.1, max_retries=0)
+            program.says(f"ended with code {ExitCode.WORN_OUT:d}; another one starts")
+            assert look(queue, stuck).status is TaskStatus.DEAD
+            eventually(lambda: len(queue.workers()) == 2, LIMIT)
+            assert program.stop() == 0
 
     def test_a_burst_ends_when_all_of_them_have_ended(self, home: Path, sqlite_url: str, queue: HybridQueue) -> None:
         tasks = [put(queue, {"type": "double", "data": number}) for number in range(50)]
