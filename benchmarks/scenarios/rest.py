@@ -42,7 +42,7 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
         (f"REST, batches of {BATCH:,}", many, 4, max(4, scale.count(BATCHES * BATCH) // BATCH), BATCH),
     )
     for prefix, command in (EMPTY, ("", ours)):
-        with _served(command) as (pid, port):
+        with served(command) as (pid, port):
             send(port, one, 1, 100)
             for words, request, connections, count, size in kinds:
                 before = used_seconds([pid])
@@ -57,7 +57,7 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
 
 
 @contextmanager
-def _served(command: list[str]) -> Iterator[tuple[int, int]]:
+def served(command: list[str]) -> Iterator[tuple[int, int]]:
     """A server's process and port."""
     port = free_port()
     quiet = subprocess.DEVNULL

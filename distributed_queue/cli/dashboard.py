@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from distributed_queue.api.audit import note
 from distributed_queue.api.auth.guard import CALLER, HEADER, Asked, Caller
 from distributed_queue.api.auth.roles import Role, grants
+from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.registry import without_password
-from distributed_queue.dashboard import Dashboard, Permission, Refusal, SettingRow, Viewer
+from distributed_queue.dashboard import Dashboard, KeyRow, Permission, Refusal, SettingRow, Viewer
 from distributed_queue.settings import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -29,8 +30,9 @@ _MASK = "••••••"
 class ApiGate:
     """Lets those in whom the API's own guard knows, counts their failures with the API's, and shares its audit log."""
 
-    def __init__(self, guard: Guard, *, closed: bool) -> None:
+    def __init__(self, guard: Guard, *, closed: bool, only_key: bool) -> None:
         self._guard = guard
+        self._only_key = only_key
         self.closed = closed
 
     def admit(self, key: str, address: str) -> Viewer | Refusal:
@@ -48,6 +50,16 @@ class ApiGate:
             return True
         return isinstance(viewer.token, Caller) and self._guard.still_knows(viewer.token)
 
+    def keys(self) -> Sequence[KeyRow]:
+        """The one of the settings, and those of the file."""
+        now = SystemClock().now()
+        only = [KeyRow("API_KEY", "", (str(Role.ADMIN),), "active")] if self._only_key else []
+        scoped = [
+            KeyRow(key.name, key.id, tuple(map(str, key.roles)), key.state(now), key.created_at, key.expires_at, used)
+            for key, used in self._guard.scoped_keys()
+        ]
+        return [*only, *sorted(scoped, key=lambda row: (row.state != "active", row.name, row.id))]
+
     def record(self, request: Request, viewer: Viewer, facts: Mapping[str, Any]) -> None:
         """Let the API's log of changes tell who it was, and what else there is to tell."""
         if isinstance(viewer.token, Caller):
@@ -59,7 +71,7 @@ def add_dashboard(app: FastAPI, queue: HybridQueue, pool: WorkerPool | None, tra
     """Mount a dashboard over ``queue``; the caller starts and closes it. The API has to know its addresses."""
     settings = traced.settings
     has_keys = settings.api_key is not None or settings.api_keys_file is not None
-    gate = ApiGate(app.state.services.guard, closed=has_keys)
+    gate = ApiGate(app.state.services.guard, closed=has_keys, only_key=settings.api_key is not None)
     dashboard = Dashboard(queue, pool, gate, settings=_rows(traced))
     app.mount("/", dashboard.app)
     return dashboard

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from distributed_queue.dashboard.dashboard import Dashboard
-    from distributed_queue.dashboard.gate import Gate, OpenGate, Permission, Refusal, Viewer
+    from distributed_queue.dashboard.gate import Gate, KeyRow, OpenGate, Permission, Refusal, Viewer
     from distributed_queue.dashboard.routes import ADDRESSES
     from distributed_queue.dashboard.shell import SettingRow
 
@@ -19,6 +19,7 @@ _HOMES = {
     "ADDRESSES": "routes",
     "Dashboard": "dashboard",
     "Gate": "gate",
+    "KeyRow": "gate",
     "OpenGate": "gate",
     "Permission": "gate",
     "Refusal": "gate",
@@ -26,7 +27,7 @@ _HOMES = {
     "Viewer": "gate",
 }
 
-__all__ = ["ADDRESSES", "Dashboard", "Gate", "OpenGate", "Permission", "Refusal", "SettingRow", "Viewer"]
+__all__ = ["ADDRESSES", "Dashboard", "Gate", "KeyRow", "OpenGate", "Permission", "Refusal", "SettingRow", "Viewer"]
 
 
 def __getattr__(name: str) -> object:

@@ -37,7 +37,7 @@ _SHARED_SECONDS = 1.5
 _HISTORY_CHANGES = 2000
 _LONGEST_STEP = 256
 _DEAD_PAGE = 250
-_DEAD_SECONDS = 0.1
+_DEAD_SECONDS = 0.05
 """How long groups are made for one page: payloads and tracebacks may be large."""
 _PAGE = 1000
 
@@ -250,7 +250,7 @@ class Desk:
         for queue in queues[:TAIL_QUEUES]:
             at, changes = self._tails.get(queue, (float("-inf"), []))
             if time.monotonic() - at >= _SHARED_SECONDS:
-                changes = self._latest(queue, TAIL_CHANGES)[-TAIL_CHANGES:]
+                changes = self._latest(queue, TAIL_CHANGES)
                 self._tails[queue] = time.monotonic(), changes
             found += changes
         return sorted(found, key=lambda each: (each.at, each.position), reverse=True)[:TAIL_CHANGES]
@@ -262,12 +262,19 @@ class Desk:
         while end > 0 and step <= _LONGEST_STEP and len(found) < enough:
             start = max(0, end - step)
             entries = self.queue.storage.journal(queue, start, end - start)
-            found = _spread(queue, entries) + found
+            found = _spread(queue, entries, enough - len(found)) + found
             if not entries:
                 break
             end, step = start, step * 4
         return found
 
 
-def _spread(queue: str, entries: Iterable[JournalEntry]) -> list[Happened]:
-    return [Happened(entry.at, queue, entry.position, change) for entry in entries for change in entry.changes]
+def _spread(queue: str, entries: Sequence[JournalEntry], most: int) -> list[Happened]:
+    """The latest changes of these entries, oldest first."""
+    found: list[Happened] = []
+    for entry in reversed(entries):
+        latest = entry.changes[len(found) - most :]
+        found += [Happened(entry.at, queue, entry.position, change) for change in reversed(latest)]
+        if len(found) >= most:
+            break
+    return found[::-1]

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from starlette.requests import Request
 
@@ -45,6 +45,21 @@ class Refusal(NamedTuple):
     status: int = 401
 
 
+class KeyRow(NamedTuple):
+    """What may be shown of an API key. Times are seconds since the epoch."""
+
+    name: str
+    id: str
+    roles: tuple[str, ...]
+    state: str
+    """``active``, ``expired`` or ``revoked``."""
+    created_at: float | None = None
+    expires_at: float | None = None
+    """None: never."""
+    used_at: float | None = None
+    """When it was last used with this server, since it started."""
+
+
 class Gate(Protocol):
     """Knows the keys. Called in the server's event loop, so it must not block."""
 
@@ -57,6 +72,9 @@ class Gate(Protocol):
 
     def still_knows(self, viewer: Viewer) -> bool:
         """Whether the key that a viewer signed in with is valid still."""
+
+    def keys(self) -> Sequence[KeyRow]:
+        """All keys, also those that count no more. Nothing that opens a door."""
 
     def record(self, request: Request, viewer: Viewer, facts: Mapping[str, Any]) -> None:
         """Tell the log of changes who sent the request, and what it is about. No payloads."""
@@ -76,6 +94,10 @@ class OpenGate:
         """Everyone is."""
         del viewer
         return True
+
+    def keys(self) -> Sequence[KeyRow]:
+        """There are none."""
+        return ()
 
     def record(self, request: Request, viewer: Viewer, facts: Mapping[str, Any]) -> None:
         """Nobody keeps a log."""

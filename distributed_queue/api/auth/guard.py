@@ -20,6 +20,7 @@ from distributed_queue.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from distributed_queue.api.auth.keys import KeyRecord
     from distributed_queue.api.options import ApiOptions
 
 logger = logging.getLogger(__name__)
@@ -82,6 +83,8 @@ class Guard:
         self._closed_reads = options.require_key_for_reads
         self._own_names_only = options.own_names_only
         self._failures = Failures(options.max_failed_keys)
+        self._used: dict[str, float] = {}
+        """When each scoped key last opened this server, seconds since the epoch."""
         self._now = now
         self._monotonic = monotonic
         if self._closed_reads and not self._has_keys:
@@ -131,6 +134,11 @@ class Guard:
         record = self._file.find(caller.key_id) if self._file is not None else None
         return record is not None and record.state(self._now()) == "active"
 
+    def scoped_keys(self) -> list[tuple[KeyRecord, float | None]]:
+        """The keys of the file, those that count no more too, and when each was last used here; None for not yet."""
+        records = self._file.all() if self._file is not None else []
+        return [(record, self._used.get(record.id)) for record in records]
+
     @property
     def _has_keys(self) -> bool:
         return self._digest is not None or self._file is not None
@@ -154,6 +162,7 @@ class Guard:
         if state != "active":
             logger.warning("a request came with the API key %s (%s), which is %s", record.name, record.id, state)
             return None
+        self._used[record.id] = self._now()
         return Caller(record.name, record.roles, record.id)
 
 

@@ -113,11 +113,19 @@ class KeyFile:
 
     def find(self, identifier: str) -> KeyRecord | None:
         """The key with an id."""
+        self._keep_up()
+        return self._keys.get(identifier)
+
+    def all(self) -> list[KeyRecord]:
+        """All of them, also those that count no more."""
+        self._keep_up()
+        return list(self._keys.values())
+
+    def _keep_up(self) -> None:
         now = self._monotonic()
         if now - self._looked_at >= LOOK_SECONDS:
             self._looked_at = now
             self._read_if_changed()
-        return self._keys.get(identifier)
 
     def _look(self) -> tuple[int, ...] | None:
         try:

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from distributed_queue.observability.figures import Histogram
+    from distributed_queue.observability.figures import Figures, Histogram
 
-_MAX_ROWS = 100
+_MAX_ROWS = 50
 BAR_HEIGHT = 20
 
 
@@ -40,24 +40,26 @@ async def show(request: Request) -> Response:
     """The page."""
     dashboard = dashboard_of(request)
     sample = await dashboard.sampler.fresh()
-    rows = []
-    for stats in sample.queues:
-        for task_type, figures in by_type(stats.counters).items():
-            if task_type:
-                rate = sample.rates.types.get((stats.queue, task_type), Rate())
-                run = Percentiles.of(figures.duration)
-                rows.append(
-                    Row(stats.queue, task_type, rate, Percentiles.of(figures.wait), run, bars(figures.duration))
-                )
-    rows.sort(key=lambda row: (-row.rate.attempts, -row.run.total, row.queue, row.type))
+    types = [
+        (sample.rates.types.get((stats.queue, task_type), Rate()), stats.queue, task_type, figures)
+        for stats in sample.queues
+        for task_type, figures in by_type(stats.counters).items()
+        if task_type
+    ]
+    types.sort(key=lambda each: (-each[0].attempts, -each[3].duration.total, *each[1:3]))
     return render(
         request,
         "charts.html",
         "Metrics",
-        rows=rows[:_MAX_ROWS],
-        left_out=max(0, len(rows) - _MAX_ROWS),
+        rows=[_row(*each) for each in types[:_MAX_ROWS]],
+        left_out=max(0, len(types) - _MAX_ROWS),
         points=list(dashboard.sampler.points)[-12:],
     )
+
+
+def _row(rate: Rate, queue: str, task_type: str, figures: Figures) -> Row:
+    run = Percentiles.of(figures.duration)
+    return Row(queue, task_type, rate, Percentiles.of(figures.wait), run, bars(figures.duration))
 
 
 def bars(histogram: Histogram) -> tuple[Bar, ...]:

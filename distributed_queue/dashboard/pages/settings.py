@@ -29,6 +29,7 @@ async def show(request: Request) -> Response:
         remedies=_remedies(sample.health),
         rows=dashboard.settings if viewer.may(Permission.ADMIN) else (),
         closed=dashboard.gate.closed,
+        keys=dashboard.gate.keys() if viewer.may(Permission.ADMIN) else (),
         permissions=[str(permission) for permission in Permission if viewer.may(permission)],
         python=platform.python_version(),
         place=dashboard.queue.storage.url,

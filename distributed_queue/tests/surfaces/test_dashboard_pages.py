@@ -13,7 +13,7 @@ from distributed_queue.errors import StorageUnavailable
 from distributed_queue.tests.security.keyring import every_kind, revoke_key
 from distributed_queue.tests.steps import eventually, look, put, take
 from distributed_queue.tests.surfaces.api_server import make_pool
-from distributed_queue.tests.surfaces.dashboard_server import SAME_ORIGIN, Site, site
+from distributed_queue.tests.surfaces.dashboard_server import SAME_ORIGIN, Site, site, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,6 +276,20 @@ def test_a_role_hides_and_denies_as_the_api_does(tmp_path: Path, kind: str, subm
         assert (look(here.queue, task).status is TaskStatus.CANCELLED) is submits
         over_rest = here.client.post(f"/api/v1/tasks/{task.task_id}/retry", headers={"X-API-Key": keys[kind]})
         assert over_rest.status_code == (200 if submits else 403)
+
+
+def test_administrators_see_which_keys_there_are_but_no_key(tmp_path: Path) -> None:
+    keys = every_kind(tmp_path / "keys.json")
+    with site(keys_file=tmp_path / "keys.json", api_key="the-only-key") as here:
+        here.sign_in(keys["read"])
+        assert "API keys" not in here.page("/settings")
+        here.send("/sign-out")
+        here.sign_in(keys["admin"])
+        page = here.client.get("/settings").text
+        text = text_of(page).partition("API keys")[2]
+        assert re.search(r"API_KEY – admin active – never –", text)  # noqa: RUF001 - dashes as the page has them
+        assert re.search(r"read \w{10} read active now", text)
+        assert not any(key in page for key in (*keys.values(), "the-only-key"))
 
 
 def test_a_revoked_key_ends_the_session(tmp_path: Path) -> None:
