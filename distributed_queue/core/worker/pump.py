@@ -15,6 +15,7 @@ from distributed_queue.core.worker.attempt import Attempt, State
 from distributed_queue.core.worker.courier import Couriers, Errand
 from distributed_queue.core.worker.prefetch import LONGEST_HOLD_SECONDS, Pace
 from distributed_queue.core.worker.suspicion import ALONE_AFTER, may_keep
+from distributed_queue.core.worker.turns import FEW, Offer, Turns
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:
@@ -29,10 +30,6 @@ logger = logging.getLogger("distributed_queue.worker")
 _LONGEST_IDLE_SECONDS = 10.0
 """After this long without news an idle worker claims all the same."""
 _LONGEST_BACKOFF_SECONDS = 2.0
-_FEW_QUEUES = 16
-"""Up to so many queues are all asked with every claim."""
-_MANY_QUEUES_PAUSE = 1.0
-"""With more of them, all are asked this often, in seconds, and those with news at once."""
 _GIVE_UP_SECONDS = 5.0
 """How long a stopping worker tries to report outcomes to a storage that does not answer."""
 _BULK = 64
@@ -67,10 +64,8 @@ class Pump(threading.Thread):
         self._start_attempts = start_attempts
         self._may_prefetch = may_prefetch
         self._lease_seconds = lease_seconds
-        self._in_order = queues is not None
-        self._queues = queues or ()
-        self._turn = 0
-        self._mailbox: SimpleQueue[Attempt | Errand | tuple[str, ...] | None] = SimpleQueue()
+        self._turns = Turns(queues)
+        self._mailbox: SimpleQueue[Attempt | Errand | Offer | tuple[str, ...] | None] = SimpleQueue()
         self._couriers = Couriers(name, storage, self._mailbox.put)
         self._under_way: list[Errand] = []
         self._unreported: list[Attempt] = []
@@ -78,9 +73,6 @@ class Pump(threading.Thread):
         """Claims beyond what could begin at once, and until when they may wait, on the monotonic clock."""
         self._alone: Attempt | None = None  # beside which nothing is to be claimed
         self._kept: list[Attempt] = []  # which begin once what was claimed with them was given back
-        self._hot: set[str] = set()
-        self._claim_at = 0.0
-        """When to claim again without news, on the monotonic clock."""
         self._first_backoff = first_backoff
         self._backoff = 0.0
         self._retry_at = 0.0
@@ -116,10 +108,8 @@ class Pump(threading.Thread):
 
     def offer_queues(self, queues: tuple[str, ...]) -> None:
         """These queues exist; a worker that takes from all notices new ones."""
-        if not self._in_order and queues != self._queues:
-            self._queues = queues
-            self._storage.wake()
-            self.nudge()
+        if queues != self._turns.queues:
+            self._mailbox.put(Offer(queues))
 
     def finish(self) -> None:
         """Report what there is to report, then end."""
@@ -163,15 +153,21 @@ class Pump(threading.Thread):
             elif isinstance(message, Errand):
                 self._under_way.remove(message)
                 self._conclude(message)
-            elif message is None:
-                self._claim_at = 0.0
             else:
-                self._hot.update(message)
-                self._claim_at = 0.0
+                self._hear(message)
             try:
                 message = mailbox.get_nowait()
             except Empty:
                 return
+
+    def _hear(self, message: Offer | tuple[str, ...] | None) -> None:
+        if isinstance(message, Offer):
+            if self._turns.offer(message.queues):
+                self._storage.wake()
+        elif message:
+            self._turns.hear(message, time.monotonic())
+        else:
+            self._turns.ask_all()
 
     def _withdraw(self) -> None:
         """Give back what has not begun."""
@@ -200,10 +196,10 @@ class Pump(threading.Thread):
             return _LONGEST_IDLE_SECONDS if self._finishing_at is None else _GIVE_UP_SECONDS
         if self._unreported:
             wake_at = self._retry_at
-        elif self.paused or self.draining or not self._queues or not self._wants_more():
+        elif self.paused or self.draining or not self._turns.queues or not self._wants_more():
             return _LONGEST_IDLE_SECONDS
         else:
-            wake_at = max(self._claim_at, self._retry_at)
+            wake_at = max(self._turns.next_at, self._retry_at)
         return min(_LONGEST_IDLE_SECONDS, max(0.0, wake_at - now))
 
     def _prefetch(self) -> int:
@@ -232,14 +228,14 @@ class Pump(threading.Thread):
             return True
         if len(self._under_way) >= self._storage.exchanges_at_once:
             return False
-        backlog = time.monotonic() >= self._claim_at
+        backlog = time.monotonic() >= self._turns.next_at
         return len(self._unreported) >= _BULK or (backlog and self._room() >= _BULK)
 
     def _wants_claim(self) -> bool:
-        if self.paused or self.draining or not self._queues or time.monotonic() < self._retry_at:
+        if self.paused or self.draining or not self._turns.queues or time.monotonic() < self._retry_at:
             return False
         # News that there is no room for is passed on, by a claim of none: another worker may be waiting.
-        return bool(self._hot) or (self._wants_more() and time.monotonic() >= self._claim_at)
+        return self._turns.has_news or (self._wants_more() and time.monotonic() >= self._turns.next_at)
 
     def _exchange(self) -> None:
         if self._closed:
@@ -264,6 +260,8 @@ class Pump(threading.Thread):
         """Do what follows from an exchange."""
         if errand.answer is None:
             self._unreported = errand.reported + self._unreported
+            if errand.request is not None:
+                self._turns.fail(errand.request)
             self._fail(errand.error)
             return
         if self._backoff:
@@ -302,26 +300,19 @@ class Pump(threading.Thread):
         return reported, [attempt.settlement for attempt in reported if attempt.settlement is not None]
 
     def _request(self, settling: int) -> ClaimRequest | None:
-        if self.paused or self.draining or not self._queues:
+        if self.paused or self.draining or not self._turns.queues:
             return None
         room = 0 if self.runs_alone else self._room() + settling
-        if room <= 0 and not self._hot:
+        if room <= 0 and not self._turns.has_news:
             return None
         if self._is_hurried():
             # About half of what the worker may hold, so that the handlers have the other half meanwhile.
             room = min(room, self.max_workers + self._prefetch() // 2)
-        return ClaimRequest(self._asked(), self._worker_id, max(0, room), self._lease_seconds)
-
-    def _asked(self) -> tuple[str, ...]:
-        """The queues to claim from: in the order that was given, or all in turn."""
-        queues = self._queues
-        if self._in_order:
-            return queues
-        if len(queues) > _FEW_QUEUES and time.monotonic() < self._claim_at:
-            asked = self._hot | {attempt.claimed.queue for attempt in self._unreported}
-            return tuple(sorted(asked)) or queues
-        self._turn = (self._turn + 1) % len(queues)
-        return queues[self._turn :] + queues[: self._turn]
+        settled = (attempt.claimed.queue for attempt in self._unreported)
+        # One that holds nothing has time to ask all.
+        most = FEW if len(self._book) else len(self._turns.queues)
+        asked = self._turns.ask(time.monotonic(), settled, wants=room > 0, most=most)
+        return ClaimRequest(asked, self._worker_id, max(0, room), self._lease_seconds) if asked else None
 
     def _drop_unreported(self) -> None:
         self._book.discard(self._unreported)
@@ -352,7 +343,6 @@ class Pump(threading.Thread):
 
     def _take(self, request: ClaimRequest, answer: Exchange, started: float) -> None:
         self.claimed_at = time.monotonic()
-        self._hot.difference_update(request.queues)
         claim = answer.claim
         if claim.tasks:
             lease_end = started + request.lease_seconds
@@ -366,15 +356,10 @@ class Pump(threading.Thread):
                 self._withdraw()
             else:
                 self._start_attempts(attempts)
-        if len(claim.tasks) >= request.limit > 0 or claim.next_due == 0.0:
-            self._claim_at = 0.0
-            return
         idle = _LONGEST_IDLE_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311 - jitter, not a secret
-        if len(self._queues) > _FEW_QUEUES and not self._in_order:
-            idle = _MANY_QUEUES_PAUSE
-        self._claim_at = self.claimed_at + min(idle, idle if claim.next_due is None else claim.next_due)
-        if request.limit > len(claim.tasks):
-            self._listener.arm(self._queues)
+        self._turns.answer(request, claim, started, self.claimed_at, idle)
+        if request.limit > len(claim.tasks) and self._turns.next_at > self.claimed_at:
+            self._listener.arm(self._turns.queues)
 
     def _keep_apart(self, attempts: list[Attempt]) -> list[Attempt]:
         """Give back what is not to be held beside tasks whose workers died; what may begin right away."""
@@ -392,4 +377,4 @@ class Pump(threading.Thread):
             logger.warning("%s; the worker goes on trying", error)
         self._backoff = min(_LONGEST_BACKOFF_SECONDS, self._backoff * 2 or self._first_backoff)
         self._retry_at = time.monotonic() + self._backoff * random.uniform(0.5, 1.0)  # noqa: S311
-        self._claim_at = 0.0
+        self._turns.ask_all()
