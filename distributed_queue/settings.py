@@ -10,6 +10,7 @@ import ast
 import difflib
 import inspect
 import logging
+import math
 import os
 import re
 from dataclasses import dataclass, field, fields
@@ -40,7 +41,10 @@ def parse_duration(text: str) -> float:
     read = "".join(part.group() for part in parts)
     if not parts or read != compact or (len(parts) > 1 and not all(part.group(2) for part in parts)):
         raise ValueError(text)
-    return sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
+    seconds = sum(float(part.group(1)) * _UNITS[part.group(2)] for part in parts)
+    if not math.isfinite(seconds):
+        raise ValueError(text)
+    return seconds
 
 
 def parse_size(text: str) -> int:
@@ -203,6 +207,18 @@ class Settings:
     """Largest payload, or result, of one task in bytes, encoded. The default is 1 MiB; store larger data elsewhere and
     pass a reference to it."""
 
+    max_connections: int = _setting(10_000, "DQ_MAX_CONNECTIONS", kind=_whole(1, 1_000_000))
+    """Connections to the server that may be open at once, event streams included; fewer where the process may not have
+    so many open files (``ulimit -n``). Who comes then gets 503 with ``Retry-After``."""
+
+    max_streams: int = _setting(100, "DQ_MAX_STREAMS", kind=_whole(0, 1_000_000))
+    """Event streams (``/api/v1/events``) that may be open at once. Further ones get 503 with ``Retry-After``, so that
+    streams leave connections for requests."""
+
+    keep_alive_seconds: float = _setting(5.0, "DQ_KEEP_ALIVE_SECONDS", kind=_seconds(0.1, "0.1 or more"))
+    """Seconds for which a connection may idle between two requests. Behind a proxy that keeps connections, set it above
+    what the proxy does: else the server may close one that the proxy is about to use."""
+
     shutdown_timeout: float = _setting(30.0, "DQ_SHUTDOWN_TIMEOUT", kind=_seconds(0, "0 or more"))
     """Seconds that running tasks get to finish when the program is told to stop; then they are given back, without
     using up an attempt. Keep it below what your platform grants between SIGTERM and SIGKILL."""
@@ -255,7 +271,7 @@ def trace(
             found = _look_up(each.metadata["variables"], sources)
             if found is not None:
                 variable, where, text = found
-                values[each.name] = parse_setting(each.name, text, called=variable)
+                values[each.name] = parse_setting(each.name, text, called=variable + where)
                 origins[each.name] = variable + where
     known = _known_variables()
     named = sorted({name for _, source in sources for name in source if name.startswith("DQ_")} - known)

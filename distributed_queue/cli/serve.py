@@ -122,7 +122,7 @@ def _make_pool(queue: HybridQueue, sources: Sequence[Source], settings: Settings
 
 def _make_server(queue: HybridQueue, pool: WorkerPool, traced: Traced) -> tuple[ApiServer, Dashboard]:
     # Only serve needs FastAPI and the templates.
-    from distributed_queue.api import ApiOptions, ApiServer, create_app  # noqa: PLC0415
+    from distributed_queue.api import ApiOptions, ApiServer, ConnectionLimits, create_app  # noqa: PLC0415
     from distributed_queue.cli.dashboard import add_dashboard  # noqa: PLC0415
     from distributed_queue.dashboard import ADDRESSES  # noqa: PLC0415
 
@@ -133,6 +133,7 @@ def _make_server(queue: HybridQueue, pool: WorkerPool, traced: Traced) -> tuple[
         require_key_for_reads=settings.require_key_for_reads,
         own_names_only=not (settings.api_key or settings.api_keys_file or settings.insecure),
         max_body_bytes=settings.max_body_bytes,
+        max_streams=settings.max_streams,
         access=dict.fromkeys(ADDRESSES),
         home=None,
     )
@@ -144,6 +145,7 @@ def _make_server(queue: HybridQueue, pool: WorkerPool, traced: Traced) -> tuple[
         settings.port,
         shutdown_seconds=min(settings.shutdown_timeout, _LONGEST_REQUEST_SECONDS),
         ready=partial(announce, queue, pool, settings),
+        limits=ConnectionLimits(connections=settings.max_connections, keep_alive_seconds=settings.keep_alive_seconds),
     )
     return server, add_dashboard(app, queue, own, traced)
 

@@ -23,7 +23,7 @@ FOREVER = float("inf")
 NONE = object()
 """Stands for ``none``, since None stands for an option that was not given."""
 
-_EPOCH = re.compile(r"\d+(\.\d+)?")
+_EPOCH = re.compile(r"\d{1,12}(\.\d+)?")
 _BARE_TEXT = re.compile(r"[A-Za-z][\w .,-]{0,40}")
 
 
@@ -92,7 +92,7 @@ class JsonText(_ParamType):
                 return sys.stdin.read()
             if value.startswith("@"):
                 return Path(value[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
             self.fail(f"{value!r} cannot be read: {error}", param, ctx)
         return value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from distributed_queue.core.durability import read_demand
 from distributed_queue.errors import InvalidStorageURL, MissingDependency
@@ -30,7 +30,9 @@ ENGINES: dict[str, tuple[str, str]] = {
 """Scheme to ``(module:Class, extra)``. The class has ``from_url(url, clock) -> Storage``."""
 
 
-_SECRET_PARAMETER = re.compile(r"((?:^|&)[^=&]*(?:password|secret|token)[^=&]*)=[^&]*", re.IGNORECASE)
+_SECRET_PARAMETER = re.compile(r"([?&#][^=&?#]*(?:password|secret|token)[^=&?#]*)=[^&]*", re.IGNORECASE)
+_LOGIN = re.compile(r"(//[^/?#@:\[]*):(?![0-9]{1,5}(?:[,/?#]|$)).*@", re.DOTALL)
+"""Up to the last ``@``: a password with a character that has to be escaped, and is not, must not be shown either."""
 
 
 def open_storage(url: str, clock: Clock | None = None, durability: Durability | str | None = None) -> Storage:
@@ -65,15 +67,9 @@ def open_storage(url: str, clock: Clock | None = None, durability: Durability | 
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be shown: its password and query values that look like secrets are masked."""
+    """The URL as it may be shown: its password and query values that look like secrets are masked. It may be no URL."""
     try:
-        parts = urlsplit(url)
-        query = _SECRET_PARAMETER.sub(r"\1=***", parts.query)
-        netloc = parts.netloc
-        if parts.password is not None:
-            netloc = f"{parts.username or ''}:***@{netloc.rpartition('@')[2]}"
-        if (netloc, query) == (parts.netloc, parts.query):
-            return url
-        return urlunsplit(parts._replace(netloc=netloc, query=query))
+        urlsplit(url)
     except ValueError:
         return url.partition("://")[0] + "://…"
+    return _LOGIN.sub(r"\1:***@", _SECRET_PARAMETER.sub(r"\1=***", url))

@@ -26,7 +26,11 @@ def parse_url(url: str) -> Location:
 
     Raises ``InvalidStorageURL``.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        url.encode()
+    except ValueError as error:
+        raise InvalidStorageURL(f"{url!r:.200} is not the URL of an SQLite file: {error}") from error
     if parts.scheme != "sqlite" or parts.netloc or not parts.path.startswith("/") or parts.fragment:
         raise InvalidStorageURL(
             f"{url!r:.200} is not the URL of an SQLite file: it is sqlite:///relative.db or sqlite:////absolute.db"

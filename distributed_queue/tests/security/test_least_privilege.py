@@ -35,9 +35,18 @@ def user(redis_server: RedisServer) -> Iterator[str]:
         admin.execute_command("ACL", "DELUSER", name)
 
 
-def test_a_redis_user_with_the_rights_of_the_guide_can_do_everything(user: str) -> None:
-    with HybridQueue.from_url(user) as queue, serve_with_workers(queue) as api:
-        use(api)
+def test_a_redis_user_with_the_rights_of_the_guide_can_do_everything_and_lacks_none(
+    user: str, redis_server: RedisServer
+) -> None:
+    with redis.Redis(port=redis_server.port) as admin:
+        admin.execute_command("ACL", "LOG", "RESET")
+        admin.config_resetstat()
+        with HybridQueue.from_url(user) as queue, serve_with_workers(queue) as api:
+            use(api)
+        assert admin.execute_command("ACL", "LOG") == []
+        called = admin.info("commandstats")
+        assert called["cmdstat_fcall"]["calls"] > 0
+        assert "cmdstat_evalsha" not in called
 
 
 def use(api: Api) -> None:
