@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from distributed_queue.core.task import Task
 
@@ -15,6 +15,8 @@ _FRAME = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<name
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _OURS = "distributed_queue/"
 _MAX_NAMES = 5
+_FEWEST = 2
+_LONGEST_VALUE = 100
 SHOWN = 50
 """Letters of a group that are listed."""
 _NO_ERROR = "(no error was kept)"
@@ -100,6 +102,25 @@ def fingerprint(task: Task) -> Fingerprint:
     name, colon, _ = error.partition(":")
     kind = name if (colon or error) and _CLASS.fullmatch(name) else error[:60] or _NO_ERROR
     return Fingerprint(kind, _top_frame(task.traceback or ""), task.reason or "")
+
+
+def in_common(tasks: Sequence[Task]) -> list[tuple[str, str]]:
+    """What all of several payloads have: names and values, of the data's first level. Often that is the cause."""
+    parts = [task.payload.get("data") if isinstance(task.payload, dict) else None for task in tasks]
+    if len(parts) < _FEWEST or not all(isinstance(part, dict) for part in parts):
+        return []
+    first, *others = cast("list[dict[str, Any]]", parts)
+    same = {
+        name: value
+        for name, value in first.items()
+        if isinstance(value, (str, int, float)) and all(_same(other.get(name), value) for other in others)
+    }
+    return [(name, str(value)[:_LONGEST_VALUE]) for name, value in list(same.items())[:_MAX_NAMES]]
+
+
+def _same(value: object, other: object) -> bool:
+    """Whether values are equal in JSON: 1 is not true."""
+    return type(value) is type(other) and value == other
 
 
 def _top_frame(traceback: str) -> str:

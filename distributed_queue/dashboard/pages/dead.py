@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.dashboard.fingerprints import in_common
 from distributed_queue.dashboard.formats import duration
 from distributed_queue.dashboard.gate import Permission
 from distributed_queue.dashboard.shell import dashboard_of, form_of, go, need, note, render
@@ -23,7 +24,9 @@ async def show_all(request: Request) -> Response:
     """The groups."""
     dashboard = dashboard_of(request)
     graveyard = await dashboard.desk.run(dashboard.desk.dead_groups)
-    return render(request, "dead.html", "Dead letters", graveyard=graveyard, total=_total(request))
+    # What was counted last is older than the groups.
+    total = max(_total(request), graveyard.seen) if graveyard.more else graveyard.seen
+    return render(request, "dead.html", "Dead letters", graveyard=graveyard, total=total)
 
 
 async def show(request: Request) -> Response:
@@ -39,7 +42,13 @@ async def show(request: Request) -> Response:
         )
     tasks = await dashboard.desk.run(dashboard.desk.tasks, group.keys)
     return render(
-        request, "dead_group.html", f"Dead: {group.fingerprint.kind}", group=group, tasks=tasks, graveyard=graveyard
+        request,
+        "dead_group.html",
+        f"Dead: {group.fingerprint.kind}",
+        group=group,
+        tasks=tasks,
+        common=in_common(tasks),
+        graveyard=graveyard,
     )
 
 

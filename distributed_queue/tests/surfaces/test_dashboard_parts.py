@@ -15,7 +15,7 @@ from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import QueueConfig, QueueStats, StorageHealth, WorkerInfo
 from distributed_queue.core.task import Task
 from distributed_queue.dashboard import formats, snippets
-from distributed_queue.dashboard.fingerprints import Sorter, fingerprint
+from distributed_queue.dashboard.fingerprints import Sorter, fingerprint, in_common
 from distributed_queue.dashboard.problems import BAD, find_problems
 from distributed_queue.dashboard.rates import rates_of
 from distributed_queue.dashboard.sampler import Sample
@@ -188,6 +188,18 @@ def test_errors_with_one_class_and_place_are_one_whatever_their_message() -> Non
     ]
     assert groups[0].queues == ("b", "default")
     assert groups[0].latest.error == "ValueError: 1"
+
+
+def test_what_all_dead_letters_of_a_group_have_in_common_is_told() -> None:
+    def order(**data: Any) -> Task:
+        return Task(1, {"type": "charge", "data": data})
+
+    orders = [order(customer="Hooli", number=number, paid=True, items=[1]) for number in range(3)]
+    assert in_common(orders) == [("customer", "Hooli"), ("paid", "True")]
+    assert in_common([*orders, order(customer="Hooli", paid=1)]) == [("customer", "Hooli")]
+    assert in_common(orders[:1]) == []
+    assert in_common([Task(1, {"type": "charge", "data": "text"})] * 2) == []
+    assert in_common([Task(1, "text")] * 2) == []
 
 
 def test_a_dead_letter_without_an_error_has_a_fingerprint_too() -> None:
