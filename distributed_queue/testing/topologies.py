@@ -32,8 +32,6 @@ _DOWN_AFTER_MS = 500
 _NODE_TIMEOUT_MS = 1000
 _ELECTION_SECONDS = 6.0
 """After so long, an election that was asked for has failed: others had not yet heard that the replica is back."""
-_PATIENCE_SECONDS = 20.0
-"""So long a replica may take before it is told to take the place of a dead primary."""
 _SLOTS = 16384
 _WELL_SECONDS = 60.0
 _QUICK = {"repl-diskless-sync-delay": "0", "repl-ping-replica-period": "1"}
@@ -311,15 +309,13 @@ class RedisCluster(Topology):
         self.hurry()
         if kill:
             old.kill()
-        # It has to do it by itself where the primary is dead; but a replica that was a primary itself until just now
-        # has been seen to try never again, and an operator would help it then.
-        ask_at = time.monotonic() + _PATIENCE_SECONDS if kill else 0.0
+        ask_again_at = 0.0
 
         def has_taken_over() -> bool:
-            nonlocal ask_at
-            if time.monotonic() >= ask_at and replica not in self.primaries():
-                ask_at = time.monotonic() + _ELECTION_SECONDS
-                self._cluster(replica, "FAILOVER", *(("FORCE",) if kill else ()))
+            nonlocal ask_again_at
+            if not kill and time.monotonic() >= ask_again_at and replica not in self.primaries():
+                ask_again_at = time.monotonic() + _ELECTION_SECONDS
+                self._cluster(replica, "FAILOVER")
             return replica in self.primaries() and self._agree()
 
         wait_until("the replica has taken over", has_taken_over)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CUT_OFF = "primary cut off"
 CUT_OFF_FROM_PEERS = "primary cut off from its peers"
 _HEAL_SECONDS = 60.0
+_SETTLE_SECONDS = 2.0
+"""Twice as long as the servers of a Cluster take to talk to each other once."""
 
 
 class TopologyFaults:
@@ -110,6 +112,9 @@ class TopologyFaults:
         finally:
             self._heal()
             self._returns.append(time.time())
+            # Old packets of the cluster's bus may arrive now, and a server believe them until the next new ones. If a
+            # primary dies before, Redis 7.0 is stuck: its replica takes the dead one for a replica of its own.
+            time.sleep(_SETTLE_SECONDS)
 
     @contextmanager
     def _replica_killed(self, _: str) -> Iterator[None]:
