@@ -10,8 +10,13 @@ from distributed_queue.core.ids import new_task_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from starlette.requests import Request
+
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _INCOMING = b"x-request-id"
+_TRACE_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_MOST_STATE = 512
+"""Characters of a ``tracestate`` that have to be passed on."""
 
 _STANDARD = (
     (b"x-content-type-options", b"nosniff"),
@@ -29,6 +34,15 @@ def request_id(headers: Mapping[bytes, bytes]) -> str:
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode("ascii")
     return new_task_id()
+
+
+def trace_context(request: Request) -> dict[str, str] | None:
+    """What goes with a task so that its run can link to the request's trace (W3C Trace Context); None without one."""
+    parent = request.headers.get("traceparent")
+    if parent is None or not _TRACE_PARENT.fullmatch(parent):
+        return None
+    state = request.headers.get("tracestate", "")
+    return {"traceparent": parent, "tracestate": state} if 0 < len(state) <= _MOST_STATE else {"traceparent": parent}
 
 
 def complete(headers: list[tuple[bytes, bytes]], identifier: str) -> list[tuple[bytes, bytes]]:

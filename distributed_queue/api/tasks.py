@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from distributed_queue.api.audit import MAX_IDS, naming, note
 from distributed_queue.api.documents import task_document
+from distributed_queue.api.headers import trace_context
 from distributed_queue.api.idempotency import HEADER, MAX_CHARACTERS, PATTERN, derived_id, read_key
 from distributed_queue.api.models.tasks import BatchIn, BatchOut, PageOut, TaskIn, TaskOut
 from distributed_queue.api.openapi import problems
@@ -68,12 +69,15 @@ async def submit_task(request: Request, body: TaskIn) -> Response:
     key = read_key(request.headers.get(HEADER))
     if key is None and body.task_id is None:
         task = body.task()
+        task.headers = trace_context(request)
         note(request, queue=task.queue, **naming([task.task_id]))
         await services.queue.enqueue((task,))
         return _created(request, task)
     derived = None if key is None else derived_id(request.method, request.url.path, key)
     note(request, queue=body.queue, **naming([str(body.task_id or derived)]))
-    submitted = await submit_once(services.queue, body.task(derived), keyed=body.task_id is None)
+    task = body.task(derived)
+    task.headers = trace_context(request)
+    submitted = await submit_once(services.queue, task, keyed=body.task_id is None)
     if submitted.new:
         return _created(request, submitted.task)
     headers = {"Location": _address(request, submitted.task), **({_REPLAYED: "true"} if key is not None else {})}
@@ -101,6 +105,10 @@ async def submit_tasks(request: Request, body: BatchIn) -> Response:
     key = read_key(request.headers.get(HEADER))
     make = partial(_tasks, body, None if key is None else partial(derived_id, request.method, request.url.path, key))
     tasks = make() if len(body.tasks) < _MANY else await services.queue.run(make)
+    context = trace_context(request)
+    if context is not None:
+        for task in tasks:
+            task.headers = context
     named = [number for number, each in enumerate(body.tasks) if key is not None or each.task_id is not None]
     keyed = {number for number in named if body.tasks[number].task_id is None}
     note(request, queues=sorted({task.queue for task in tasks})[:MAX_IDS], **naming([task.task_id for task in tasks]))

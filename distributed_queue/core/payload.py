@@ -46,13 +46,14 @@ class Policies(
     frozen=True,
     kw_only=True,
     forbid_unknown_fields=True,
-    rename={"max_retries": "r", "timeout": "t"},
+    rename={"max_retries": "r", "timeout": "t", "headers": "h"},
 ):
     """What a task asks for beyond its payload, as stored."""
 
     max_retries: Annotated[int, msgspec.Meta(ge=0, le=MAX_RETRIES_LIMIT)] | None = None
     timeout: Annotated[float, msgspec.Meta(gt=0, le=MAX_DELAY_SECONDS)] | None = None
     retry: RetryPolicy | None = None
+    headers: dict[str, str] | None = None
 
 
 class _Body(msgspec.Struct, array_like=True, forbid_unknown_fields=True):

@@ -29,6 +29,8 @@ MAX_PRIORITY = 1000
 DEFAULT_PRIORITY = 100
 """Where a caller gives none."""
 DEFAULT_MAX_RETRIES = 3
+MAX_HEADERS_LENGTH = 8192
+"""Characters of all names and values together: what W3C's trace context and baggage may take."""
 MAX_EPOCH_SECONDS = 253_402_300_800.0
 """The end of the year 9999."""
 
@@ -61,6 +63,8 @@ class Task(_Leading, kw_only=True):
     """Not started by then, it ends as ``expired``."""
     retry: RetryPolicy | None = None
     """Delays between attempts; None means the worker's policy for the type, else the default."""
+    headers: dict[str, str] | None = None
+    """Short texts that go with the task and are not its handler's business, such as the context of a trace."""
 
     status: TaskStatus = TaskStatus.PENDING
     attempt: int = 0
@@ -152,8 +156,13 @@ def to_new_task(task: Task, limit_bytes: int = MAX_BODY_BYTES) -> NewTask:
     check_queue_name(task.queue)
     _check_fields(task)
     policies = _PLAIN
-    if task.max_retries != DEFAULT_MAX_RETRIES or task.timeout is not None or task.retry is not None:
-        policies = Policies(max_retries=task.max_retries, timeout=task.timeout, retry=task.retry)
+    if (
+        task.max_retries != DEFAULT_MAX_RETRIES
+        or task.timeout is not None
+        or task.retry is not None
+        or task.headers is not None
+    ):
+        policies = Policies(max_retries=task.max_retries, timeout=task.timeout, retry=task.retry, headers=task.headers)
     return NewTask(
         id=task.task_id,
         queue=task.queue,
@@ -178,6 +187,7 @@ def from_claimed(claimed: ClaimedTask) -> Task:
         timeout=policies.timeout,
         expires_at=claimed.expires_at,
         retry=policies.retry,
+        headers=policies.headers,
         status=TaskStatus.PROCESSING,
         attempt=claimed.attempt,
         retry_count=claimed.failures,
@@ -201,6 +211,7 @@ def from_stored(stored: StoredTask) -> Task:
         timeout=policies.timeout,
         expires_at=stored.expires_at,
         retry=policies.retry,
+        headers=policies.headers,
         status=stored.status,
         attempt=stored.attempt,
         retry_count=stored.failures,
@@ -240,6 +251,8 @@ def _check_fields(task: Task) -> None:
         )
     if task.retry is not None and not isinstance(task.retry, RetryPolicy):
         raise InvalidTask(f"retry is {task.retry!r:.50}; it is a RetryPolicy", field="retry")
+    if task.headers is not None:
+        _check_headers(task.headers)
     if task.timeout is not None:
         _check_number("timeout", task.timeout, 0.001, MAX_DELAY_SECONDS)
     if task.delay is not None:
@@ -248,6 +261,16 @@ def _check_fields(task: Task) -> None:
         _check_number("execute_after", task.execute_after, 0, MAX_EPOCH_SECONDS)
     if task.expires_at is not None:
         _check_number("expires_at", task.expires_at, 0, MAX_EPOCH_SECONDS)
+
+
+def _check_headers(headers: Any) -> None:
+    if not isinstance(headers, dict) or not all(
+        isinstance(name, str) and isinstance(value, str) for name, value in headers.items()
+    ):
+        raise InvalidTask(f"headers is {headers!r:.80}; it is a dictionary of texts", field="headers")
+    size = sum(len(name) + len(value) for name, value in headers.items())
+    if size > MAX_HEADERS_LENGTH:
+        raise InvalidTask(f"headers has {size:,} characters; there may be {MAX_HEADERS_LENGTH:,}", field="headers")
 
 
 def _check_number(field: str, value: Any, lowest: float, highest: float) -> None:

@@ -6,10 +6,11 @@ import asyncio
 import inspect
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, overload
 
 from distributed_queue.core.app.dependencies import Resources
+from distributed_queue.core.app.middleware import Middleware
 from distributed_queue.core.app.signature import Signature, local_names_of_caller
 from distributed_queue.core.app.task_function import AsyncTaskFunction, BaseTaskFunction, Options, TaskFunction
 from distributed_queue.core.async_queue import AsyncQueue
@@ -20,13 +21,12 @@ from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-    from contextlib import AsyncExitStack, ExitStack
+    from contextlib import AsyncExitStack
     from types import TracebackType
 
     from typing_extensions import Self
 
     from distributed_queue.core.app.handle import TaskHandle
-    from distributed_queue.core.app.middleware import Middleware
     from distributed_queue.core.app.task_function import Call
     from distributed_queue.core.retry import Retry
     from distributed_queue.core.task import Task
@@ -161,13 +161,15 @@ class DistributedQ:
     @contextmanager
     def submitting(self, *tasks: Task) -> Iterator[None]:
         """What the middleware does around the storing of tasks."""
-        for each in self._middleware:
-            for task in tasks:
-                each.before_submit(task)
-        yield
-        for each in reversed(self._middleware):
-            for task in tasks:
-                each.after_submit(task)
+        with ExitStack() as stack:
+            for each in self._middleware:
+                stack.enter_context(each.around_submit(tasks))
+                for task in tasks:
+                    each.before_submit(task)
+            yield
+            for each in reversed(self._middleware):
+                for task in tasks:
+                    each.after_submit(task)
 
     def around_run(self, stack: ExitStack) -> None:
         """Let ``stack`` do what the middleware does around the run of a function."""
@@ -197,6 +199,9 @@ class DistributedQ:
             workers.register_handler(
                 name, function.handler, retry=function.retry, timeout=function.timeout, executor=function.executor
             )
+        for each in self._middleware:
+            if type(each).after_exchange is not Middleware.after_exchange:
+                workers.after_exchange(each.after_exchange)
 
     # Life
 

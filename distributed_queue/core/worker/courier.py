@@ -13,10 +13,13 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from distributed_queue.core.storage import ClaimRequest, Exchange, Settlement, Storage
     from distributed_queue.core.worker.attempt import Attempt
+
+    ExchangeListener = Callable[[Sequence[Settlement], Exchange, float], None]
+    """Told what was reported, what came of it, and how many seconds it took."""
 
 _JOIN_SECONDS = 1.0
 

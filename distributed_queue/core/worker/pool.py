@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from distributed_queue.core.hybrid_queue import HybridQueue
     from distributed_queue.core.retry import Retry, RetryPolicy
+    from distributed_queue.core.worker.courier import ExchangeListener
 
 
 class WorkerPool:
@@ -28,6 +29,7 @@ class WorkerPool:
         self.workers: dict[str, Worker] = {}
         self.running = False
         self._registrations: dict[str, Callable[[Worker], None]] = {}
+        self._listeners: list[ExchangeListener] = []
         self._lock = threading.RLock()
         self._autoscaler: Autoscaler | None = None
 
@@ -54,6 +56,13 @@ class WorkerPool:
             for worker in self.workers.values():
                 register(worker)
 
+    def after_exchange(self, listener: ExchangeListener) -> None:
+        """Let every worker, present and future, tell a listener. See ``Worker.after_exchange``."""
+        with self._lock:
+            self._listeners.append(listener)
+            for worker in self.workers.values():
+                worker.after_exchange(listener)
+
     def add_worker(self, config: WorkerConfig | None = None) -> Worker:
         """Make a worker, and start it if the pool runs. Raises ``ConfigurationError`` if its name is taken."""
         config = config or WorkerConfig()
@@ -63,6 +72,8 @@ class WorkerPool:
             worker = Worker(self.queue, config)
             for register in self._registrations.values():
                 register(worker)
+            for listener in self._listeners:
+                worker.after_exchange(listener)
             if self.running:
                 worker.start()
             self.workers[config.name] = worker

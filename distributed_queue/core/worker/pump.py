@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from distributed_queue.core.storage import Exchange, Settlement, Storage
     from distributed_queue.core.worker.book import AttemptBook
+    from distributed_queue.core.worker.courier import ExchangeListener
     from distributed_queue.core.worker.listener import Listener
 
 logger = logging.getLogger("distributed_queue.worker")
@@ -55,6 +56,7 @@ class Pump(threading.Thread):
         max_workers: int,
         queues: tuple[str, ...] | None,
         first_backoff: float,
+        listeners: Sequence[ExchangeListener] = (),
     ) -> None:
         super().__init__(name=f"dq-{name}-pump", daemon=True)
         self._storage = storage
@@ -74,6 +76,7 @@ class Pump(threading.Thread):
         self._alone: Attempt | None = None  # beside which nothing is to be claimed
         self._kept: list[Attempt] = []  # which begin once what was claimed with them was given back
         self._first_backoff = first_backoff
+        self._exchange_listeners = listeners
         self._backoff = 0.0
         self._retry_at = 0.0
         self._last_exchange = time.monotonic()
@@ -276,6 +279,16 @@ class Pump(threading.Thread):
             self._take(errand.request, errand.answer, errand.started)
         # Last, so that slots do not wait for it.
         self._account(errand, errand.answer.settled)
+        if self._exchange_listeners:
+            self._tell(errand, errand.answer)
+
+    def _tell(self, errand: Errand, answer: Exchange) -> None:
+        seconds = time.monotonic() - errand.started
+        for listener in self._exchange_listeners:
+            try:
+                listener(errand.settlements, answer, seconds)
+            except Exception:
+                logger.exception("a listener to the worker's exchanges failed")
 
     def _fail(self, error: Exception | None) -> None:
         if isinstance(error, QueueClosed):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.retry import Retry, RetryPolicy
     from distributed_queue.core.storage import Command, WorkerInfo
     from distributed_queue.core.worker.attempt import Attempt
+    from distributed_queue.core.worker.courier import ExchangeListener
     from distributed_queue.errors import HandlerError
 
 logger = logging.getLogger("distributed_queue.worker")
@@ -49,6 +50,7 @@ class Worker:
         self.queue = queue
         self.config = config or WorkerConfig()
         self._handlers = HandlerTable()
+        self._listeners: tuple[ExchangeListener, ...] = ()
         self._lock = threading.Lock()
         self._parts: _Parts | None = None
         self._stopped = threading.Event()
@@ -91,6 +93,14 @@ class Worker:
         JSON-compatible. ``retry`` and ``timeout`` (seconds) apply to tasks that have none of their own.
         """
         self._handlers.register(task_type, function, retry=retry, timeout=timeout, executor=executor)
+
+    def after_exchange(self, listener: ExchangeListener) -> None:
+        """Call ``listener(settlements, answer, seconds)`` after each exchange with the storage, from the next start on.
+
+        The worker waits for it; what it raises is logged. A second time for the same one changes nothing.
+        """
+        if listener not in self._listeners:
+            self._listeners = (*self._listeners, listener)
 
     def start(self) -> None:
         """Start to work. Does nothing if the worker runs; one that is about to stop is started once it has stopped.
@@ -182,7 +192,7 @@ class Worker:
     def _begin(self) -> None:
         self.queue.health()
         self.worker_id = f"{self.config.name}-{new_task_id()}"
-        parts = _Parts(self, self._handlers, paused=self._paused)
+        parts = _Parts(self, self._handlers, self._listeners, paused=self._paused)
         parts.start()
         self._stopped.clear()
         self._parts = parts
@@ -200,7 +210,9 @@ class Worker:
 class _Parts:
     """One start of a worker: its threads, wired."""
 
-    def __init__(self, worker: Worker, handlers: HandlerTable, *, paused: bool) -> None:
+    def __init__(
+        self, worker: Worker, handlers: HandlerTable, listeners: Sequence[ExchangeListener], *, paused: bool
+    ) -> None:
         config, queue = worker.config, worker.queue
         storage = queue.storage
         name = config.name
@@ -228,6 +240,7 @@ class _Parts:
             max_workers=config.max_workers,
             queues=None if config.queues is None else tuple(config.queues),
             first_backoff=config.poll_interval,
+            listeners=listeners,
         )
         self.pump.paused = paused
         self.keeper = Keeper(

@@ -162,3 +162,18 @@ def test_a_failure_keeps_the_start_of_the_error_and_the_end_of_the_traceback() -
 
 def test_a_failure_may_be_told_in_words() -> None:
     assert Failure.of("it broke", 2) == Failure("it broke", None, 2)
+
+
+def test_headers_go_with_a_task() -> None:
+    body = to_new_task(Task(1, None, headers={"a": "b"})).body
+    stored = StoredTask(
+        queue="q", id="t", type="default", status=TaskStatus.PENDING, priority=1, body=body, created_at=1.0
+    )
+    assert from_stored(stored).headers == {"a": "b"}
+
+
+@pytest.mark.parametrize("headers", ["a", {"a": 1}, {1: "a"}, {"a": "b" * 8192}])
+def test_headers_are_short_texts(headers: Any) -> None:
+    with pytest.raises(InvalidTask) as caught:
+        to_new_task(Task(1, None, headers=headers))
+    assert caught.value.field == "headers"

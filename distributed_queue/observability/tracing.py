@@ -1,0 +1,219 @@
+"""Traces and metrics with OpenTelemetry: who submitted a task, when it was claimed, how it ran, when it was settled.
+
+``Tracing`` is a middleware. It needs the API of OpenTelemetry; where the program sets up no SDK, nothing is recorded.
+The names are those of OpenTelemetry's conventions for messaging.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import baggage, context, metrics, propagate, trace
+from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+
+from distributed_queue.core.app.middleware import Middleware
+from distributed_queue.core.clock import SystemClock
+from distributed_queue.core.payload import shown_body
+from distributed_queue.errors import Discard, Snooze
+from distributed_queue.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import Span, SpanContext, TracerProvider
+
+    from distributed_queue.core.storage import Exchange, Settlement
+    from distributed_queue.core.task import Task
+    from distributed_queue.core.worker.context import RunningTask
+
+_NAME = "distributed_queue"
+_TYPES = {"enqueue": "send", "claim": "receive", "process": "process", "settle": "settle"}
+"""Our operations in the words of the conventions."""
+_MOST_LINKS = 128
+"""What the SDK keeps of a span's links by default."""
+_MOST_REMEMBERED = 10_000
+"""Runs whose outcome was not reported yet; of those that never are, the oldest are forgotten."""
+_DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""The boundaries that the conventions advise."""
+_now = SystemClock().now
+
+
+class Tracing(Middleware):
+    """Give it to an application: ``DistributedQ(url, middleware=[Tracing()])``.
+
+    A submission is a span, and its context goes with the tasks. The run of a task is a trace of its own that *links* to
+    the submission; with ``as_child`` it is a child of it, so that both are one trace. Claims and settlements, which are
+    for many tasks at once, link to them too. The providers are OpenTelemetry's global ones unless they are given.
+    """
+
+    def __init__(
+        self,
+        *,
+        as_child: bool = False,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        self._as_child = as_child
+        self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider)
+        meter = metrics.get_meter(_NAME, __version__, meter_provider)
+        self._sent = meter.create_counter("messaging.client.sent.messages", "{message}", "Tasks submitted.")
+        self._consumed = meter.create_counter("messaging.client.consumed.messages", "{message}", "Tasks claimed.")
+        self._run_seconds = meter.create_histogram(
+            "messaging.process.duration",
+            "s",
+            "How long functions ran.",
+            explicit_bucket_boundaries_advisory=_DURATIONS,
+        )
+        self._runs: dict[tuple[str, str, int], SpanContext] = {}
+        """Of runs that are to be reported, by queue, task and attempt."""
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def around_submit(self, tasks: Sequence[Task]) -> Iterator[None]:
+        """A span of the submission; its context goes with each task."""
+        queues = {task.queue for task in tasks}
+        queue = queues.pop() if len(queues) == 1 else None
+        attributes = _attributes("enqueue", queue)
+        only = {"messaging.message.id": tasks[0].task_id, "distributedq.task.type": tasks[0].type}
+        also = only if len(tasks) == 1 else {"messaging.batch.message_count": len(tasks)}
+        with self._span(_title("enqueue", queue), SpanKind.PRODUCER, {**attributes, **also}) as span:
+            carrier: dict[str, str] = {}
+            propagate.inject(carrier)
+            if carrier:
+                for task in tasks:
+                    task.headers = {**(task.headers or {}), **carrier}
+            with _noted(span, attributes):
+                try:
+                    yield
+                finally:
+                    self._sent.add(len(tasks), attributes)
+
+    @contextmanager
+    def around_run(self, task: RunningTask) -> Iterator[None]:
+        """A span of the run."""
+        attributes = _attributes("process", task.queue)
+        also = {
+            "messaging.message.id": task.task_id,
+            "distributedq.task.type": task.type,
+            "distributedq.task.attempt": task.attempt,
+            "distributedq.task.priority": task.priority,
+        }
+        origin = propagate.extract(task.task.headers or {})
+        token = context.attach(origin if self._as_child else _only_baggage(origin))
+        started = time.perf_counter()
+        try:
+            links = () if self._as_child else _links([origin])
+            with self._span(_title("process", task.queue), SpanKind.CONSUMER, {**attributes, **also}, links) as span:
+                self._remember((task.queue, task.task_id, task.attempt), span)
+                with _noted(span, attributes):
+                    yield
+        finally:
+            context.detach(token)
+            self._run_seconds.record(time.perf_counter() - started, attributes)
+
+    def after_exchange(self, settlements: Sequence[Settlement], answer: Exchange, seconds: float) -> None:
+        """A span for each queue that outcomes were reported to, and for each that tasks were claimed from."""
+        settled: defaultdict[str, list[Settlement]] = defaultdict(list)
+        refused: defaultdict[str, int] = defaultdict(int)
+        for settlement, counted in zip(settlements, answer.settled, strict=True):
+            settled[settlement.queue].append(settlement)
+            refused[settlement.queue] += not counted
+        for queue, reported in settled.items():
+            links = [Link(run) for each in reported if (run := self._recall(each)) is not None]
+            self._tell("settle", queue, len(reported), links, seconds, {"distributedq.refused_count": refused[queue]})
+        claimed: defaultdict[str, list[Context]] = defaultdict(list)
+        for task in answer.claim.tasks:
+            claimed[task.queue].append(propagate.extract(shown_body(task.body)[1].headers or {}))
+        for queue, origins in claimed.items():
+            self._tell("claim", queue, len(origins), _links(origins), seconds, {})
+            self._consumed.add(len(origins), _attributes("claim", queue))
+
+    def _tell(  # noqa: PLR0913, PLR0917 - what there is to tell
+        self, name: str, queue: str, count: int, links: Sequence[Link], seconds: float, more: Mapping[str, Any]
+    ) -> None:
+        """Record what has happened within the last ``seconds``."""
+        ended = _now()
+        span = self._tracer.start_span(
+            _title(name, queue),
+            context.Context(),
+            SpanKind.CLIENT,
+            {**_attributes(name, queue), "messaging.batch.message_count": count, **more},
+            links[:_MOST_LINKS],
+            start_time=_nanoseconds(ended - seconds),
+        )
+        span.end(_nanoseconds(ended))
+
+    @contextmanager
+    def _span(
+        self, title: str, kind: SpanKind, attributes: Mapping[str, Any], links: Sequence[Link] = ()
+    ) -> Iterator[Span]:
+        with self._tracer.start_as_current_span(
+            title, kind=kind, attributes=attributes, links=links, record_exception=False, set_status_on_exception=False
+        ) as span:
+            yield span
+
+    def _remember(self, run: tuple[str, str, int], span: Span) -> None:
+        if span.is_recording():
+            with self._lock:
+                self._runs[run] = span.get_span_context()
+                if len(self._runs) > _MOST_REMEMBERED:
+                    del self._runs[next(iter(self._runs))]
+
+    def _recall(self, settlement: Settlement) -> SpanContext | None:
+        with self._lock:
+            return self._runs.pop((settlement.queue, settlement.id, settlement.attempt), None)
+
+
+@contextmanager
+def _noted(span: Span, attributes: dict[str, Any]) -> Iterator[None]:
+    """Note what is raised: as an error, unless a function only says by it what is to become of its task."""
+    try:
+        yield
+    except BaseException as error:
+        attributes["error.type"] = kind = type(error).__qualname__
+        if isinstance(error, (Snooze, Discard)):
+            span.set_attribute("distributedq.verdict", attributes.pop("error.type"))
+        else:
+            span.set_attribute("error.type", kind)
+            span.record_exception(error)
+            span.set_status(Status(StatusCode.ERROR, str(error)))
+        raise
+
+
+def _attributes(name: str, queue: str | None) -> dict[str, Any]:
+    """What spans and measurements both have."""
+    where = {} if queue is None else {"messaging.destination.name": queue}
+    return {
+        "messaging.system": "distributedq",
+        "messaging.operation.name": name,
+        "messaging.operation.type": _TYPES[name],
+        **where,
+    }
+
+
+def _title(name: str, queue: str | None) -> str:
+    return name if queue is None else f"{name} {queue}"
+
+
+def _links(origins: Sequence[Context]) -> list[Link]:
+    """Links to the submissions, each once: the tasks of a batch have the same."""
+    spans = [trace.get_current_span(origin).get_span_context() for origin in origins]
+    return [Link(span) for span in {span.span_id: span for span in spans if span.is_valid}.values()]
+
+
+def _only_baggage(origin: Context) -> Context:
+    """A context without a span, so that the run begins a trace of its own."""
+    made = context.Context()
+    for name, value in baggage.get_all(origin).items():
+        made = baggage.set_baggage(name, value, made)
+    return made
+
+
+def _nanoseconds(seconds: float) -> int:
+    return int(seconds * 1e9)
