@@ -105,23 +105,22 @@ def hang(shop: Any, camera: Camera) -> None:
     """A worker whose handlers never return: found by what it runs, and since when; mended by cancelling that."""
     camera.go()
     camera.see("Queue reports falls behind")
-    camera.take("incident-hang-1-overview")
-    camera.go("workers")
-    camera.take("incident-hang-2-workers")
+    camera.see("Worker reports-1 has taken nothing")
+    camera.take("incident-hang-1-overview", height=600)
     for number in range(2):
         camera.go("workers")
         camera.click("link", "reports-1")
         if not number:
-            camera.take("incident-hang-3-worker")
+            camera.take("incident-hang-2-worker", height=480)
         camera.page.locator("tbody td.lead a").first.click()
         if not number:
-            camera.take("incident-hang-4-task")
+            camera.take("incident-hang-3-task")
         camera.click("button", "Cancel")
         camera.see("cancelled")
     until(lambda: stats_of(shop, "reports").depth < 5)  # noqa: PLR2004 - as good as empty
     time.sleep(5)
     camera.go("queues/reports")
-    camera.take("incident-hang-5-queue")
+    camera.take("incident-hang-4-queue", height=600)
 
 
 def outage(shop: Any, camera: Camera) -> None:
@@ -137,7 +136,7 @@ def outage(shop: Any, camera: Camera) -> None:
     camera.see("Paused.")
     time.sleep(5)
     camera.go("queues/mail")
-    camera.take("incident-outage-2-paused")
+    camera.take("incident-outage-2-paused", height=600)
     shop.outside.mail_works = True
     camera.click("button", "Resume")
     camera.go("dead")

@@ -49,8 +49,8 @@ async def give_points(request: Request) -> Response:
     return Response(msgspec.json.encode(columns), media_type="application/json")
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+def _short(value: float | str | None) -> float | str | None:
+    return round(value, 4) if isinstance(value, float) else value
 
 
 async def _events(request: Request, dashboard: Dashboard) -> AsyncIterator[bytes]:

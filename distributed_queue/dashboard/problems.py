@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
 
 from distributed_queue.core.lifecycle import TaskStatus
 
@@ -87,12 +88,22 @@ def _of_workers(sample: Sample) -> Iterator[Problem]:
                 "Its process hangs, died, or lost the storage. Its tasks come back when their leases end.",
                 "/workers",
             )
+        taken = (
+            sample.time - worker.claimed_at if worker.claimed_at and worker.active_tasks >= worker.max_workers else 0
+        )
+        if taken >= OLD_SECONDS:
+            yield Problem(
+                WARNING,
+                f"Worker {worker.name} has taken nothing for {_duration(taken)}: {_all_slots(worker)}",
+                "See what it runs, and for how long. A handler without a time limit may hang; cancel its task.",
+                f"/worker?id={quote(worker.id, safe='')}",
+            )
         if worker.stuck:
             yield Problem(
                 WARNING,
                 f"Worker {worker.name} has {_many(worker.stuck, 'stuck handler')}",
                 "Told to stop, they do not: give the calls in them time limits. Only a restart frees what they hold.",
-                f"/worker?id={worker.id}",
+                f"/worker?id={quote(worker.id, safe='')}",
             )
 
 
@@ -168,6 +179,10 @@ def _of_rate(name: str, rate: Rate, window: float) -> Iterator[Problem]:
 def worst(problems: Iterable[Problem]) -> str:
     """The severity of the worst, or nothing."""
     return next((problem.severity for problem in problems), "")
+
+
+def _all_slots(worker: WorkerInfo) -> str:
+    return "its only slot is busy" if worker.max_workers == 1 else f"all of its {worker.max_workers:,} slots are busy"
 
 
 def _span(window: float) -> str:

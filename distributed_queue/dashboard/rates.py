@@ -83,6 +83,8 @@ class Point(NamedTuple):
     run_p95: float | None
     waiting: int
     running: int
+    deploy: str = ""
+    """How the versions of the workers changed since the point before; empty where they did not."""
 
 
 def rates_of(now: Iterable[QueueStats], before: Iterable[QueueStats], window: float) -> Rates:

@@ -79,6 +79,8 @@ class Sampler(threading.Thread):
         self._asked = ThreadPoolExecutor(1, thread_name_prefix="dq-dashboard-look")
         self._health: StorageHealth | None = None
         self._health_at = float("-inf")
+        self._versions = ""
+        """Those of the workers at the last point."""
         self.latest = Sample()
         self.points: deque[Point] = deque(maxlen=MAX_POINTS)
 
@@ -163,10 +165,17 @@ class Sampler(threading.Thread):
         if not self._past or sample.at - self._past[-1].at >= POINT_SECONDS:
             if self._past:
                 before = self._past[-1]
-                self.points.append(point_of(sample.time, sample.queues, before.queues, sample.at - before.at))
+                point = point_of(sample.time, sample.queues, before.queues, sample.at - before.at)
+                self.points.append(point._replace(deploy=self._deploy(sample)))
             self._past.append(sample._replace(rates=Rates(), workers=()))
         while len(self._past) > 1 and self._past[1].at <= sample.at - WINDOW_SECONDS:
             self._past.popleft()
+
+    def _deploy(self, sample: Sample) -> str:
+        """What became of the workers' versions since this was asked last."""
+        before = self._versions
+        self._versions = ", ".join(sorted({worker.version for worker in sample.workers if worker.version})) or before
+        return f"{before} → {self._versions}" if before and before != self._versions else ""
 
     def _tell(self) -> None:
         for listener in list(self._listeners):

@@ -54,6 +54,7 @@ async def show(request: Request) -> Response:
         rows=[_row(*each) for each in types[:_MAX_ROWS]],
         left_out=max(0, len(types) - _MAX_ROWS),
         points=list(dashboard.sampler.points)[-12:],
+        deploys=[point for point in list(dashboard.sampler.points) if point.deploy],
     )
 
 

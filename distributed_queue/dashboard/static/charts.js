@@ -11,6 +11,7 @@
     run: { title: "Run time, seconds", series: [["half within", "run_p50", "--muted"], ["95 % within", "run_p95", "--accent"]] },
   };
   const charts = [];
+  let deploys = [];
 
   function colour(name) {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -30,6 +31,24 @@
     return ticks.map((tick) => (step >= 60 ? clock(tick).slice(0, 5) : clock(tick)));
   }
 
+  /* A line where the workers' version changed: what began there may be the new code's doing. */
+  function mark(chart) {
+    const { top, height } = chart.bbox;
+    chart.ctx.save();
+    chart.ctx.strokeStyle = chart.ctx.fillStyle = colour("--text");
+    chart.ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
+    for (const [at, words] of deploys) {
+      const x = Math.round(chart.valToPos(at, "x", true));
+      chart.ctx.beginPath();
+      chart.ctx.moveTo(x, top);
+      chart.ctx.lineTo(x, top + height);
+      chart.ctx.stroke();
+      chart.ctx.textAlign = "right";
+      chart.ctx.fillText(words, x - 4 * devicePixelRatio, top + 12 * devicePixelRatio);
+    }
+    chart.ctx.restore();
+  }
+
   function draw(place, points) {
     const kind = kinds[place.dataset.chart];
     const data = [points.time, ...kind.series.map(([, field]) => points[field])];
@@ -38,6 +57,7 @@
       title: kind.title,
       width: Math.max(200, place.clientWidth - 16),
       height: 170,
+      hooks: { draw: [mark] },
       cursor: { sync: { key: "hour" } },
       scales: { y: { range: (chart, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
       axes: [{ ...axis, space: 70, values: clocks }, { ...axis, size: 52, values: (chart, ticks) => ticks.map(shown) }],
@@ -55,6 +75,7 @@
     const answer = await fetch(places[0].dataset.source).catch(() => null);
     if (!answer || !answer.ok) return;
     const points = await answer.json();
+    deploys = points.time.map((at, index) => [at, points.deploy[index]]).filter(([, words]) => words);
     places.forEach((place, index) => {
       if (charts[index] && !again) {
         const kind = kinds[place.dataset.chart];

@@ -71,6 +71,14 @@
     if (element) element.hidden = hidden;
   }
 
+  function showProblems(sample) {
+    const link = document.querySelector('nav a[data-key="o"]');
+    const badge = link.querySelector(".count") || link.appendChild(document.createElement("span"));
+    badge.className = "count " + sample.worst;
+    badge.title = "problems";
+    badge.textContent = sample.problems || "";
+  }
+
   function listen() {
     // A browser opens few connections to one server: tabs that nobody sees need none.
     if (!body.dataset.live || stream || held || document.hidden) return;
@@ -80,6 +88,7 @@
       showLive("on", "live");
       setHidden("lost", true);
       setHidden("outage", sample.up);
+      showProblems(sample);
       body.dataset.up = sample.up ? "yes" : "no";
       if (!sample.up) return;
       if (document.querySelector("[data-heal]")) location.reload();

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.queue import Task
+from distributed_queue.dashboard import bulk
 from distributed_queue.errors import StorageUnavailable
 from distributed_queue.tests.steps import eventually, look, put, take
 from distributed_queue.tests.surfaces.dashboard_server import site
 
 if TYPE_CHECKING:
+    import pytest
+
     from distributed_queue.tests.browser.conftest import Tab
 
 
@@ -41,6 +45,19 @@ def test_all_tasks_of_a_page_are_chosen_and_cancelled(tab: Tab) -> None:
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Cancelled 3 of 3 tasks").wait_for()
     assert all(look(tab.site.queue, task).status is TaskStatus.CANCELLED for task in tasks)
+
+
+def test_all_that_fit_are_cancelled_step_by_step_without_another_click(
+    tab: Tab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "STEP_SECONDS", 0.0)
+    tab.site.queue.put_many(Task(1, {"type": "mail"}) for _ in range(2500))
+    page = tab.go("/tasks?q=type:mail")
+    page.get_by_role("link", name="cancel…").click()
+    page.get_by_text("This would cancel 2,500 tasks").wait_for()
+    page.get_by_role("button", name="Cancel 2,500 tasks").click()
+    page.get_by_text("That was all of them").wait_for()
+    assert tab.site.queue.size() == 0
 
 
 def test_what_cannot_be_undone_is_asked_for_twice(tab: Tab) -> None:

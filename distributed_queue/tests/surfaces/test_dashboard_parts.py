@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from distributed_queue.core.durability import Durability, Promise
+from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import QueueConfig, QueueStats, StorageHealth, WorkerInfo
 from distributed_queue.core.task import Task
@@ -18,7 +19,7 @@ from distributed_queue.dashboard import formats, snippets
 from distributed_queue.dashboard.fingerprints import Sorter, fingerprint, in_common
 from distributed_queue.dashboard.problems import BAD, find_problems
 from distributed_queue.dashboard.rates import rates_of
-from distributed_queue.dashboard.sampler import Sample
+from distributed_queue.dashboard.sampler import POINT_SECONDS, Sample, Sampler
 from distributed_queue.dashboard.search import Search, moment, parse_search
 from distributed_queue.dashboard.tree import MAX_NODES, make_tree
 from distributed_queue.errors import InvalidInput
@@ -143,6 +144,10 @@ def sample(*queues: QueueStats, before: QueueStats | None = None, **fields: Any)
             "Queue mail: 50% of the attempts in the last minute failed",
         ),
         (sample(workers=(worker(beat_at=80.0),)), "Worker w has not reported for 20 s"),
+        (
+            sample(workers=(worker(max_workers=2, active_tasks=2, claimed_at=39.0),)),
+            "Worker w has taken nothing for 61 s: all of its 2 slots are busy",
+        ),
         (sample(health=health(latency=0.5)), "The storage is slow: a round trip took 500 ms"),
         (sample(health=health(clock_offset=-3.0)), "The storage's clock is 3.0 s behind this server's"),
         (sample(error="Cannot reach the storage at redis://h: refused"), "Cannot reach the storage at redis://h"),
@@ -165,6 +170,18 @@ def test_where_nothing_is_wrong_nothing_is_said_and_the_worst_comes_first() -> N
         )
     ]
     assert severities == [BAD, "warning"]
+
+
+def test_a_change_of_the_workers_version_is_a_mark_in_the_charts() -> None:
+    at = [0.0]
+    with HybridQueue() as queue:
+        sampler = Sampler(queue, lambda: at[0], lambda: at[0])
+        for version in ("1.0", "1.0", "1.1", "1.1"):
+            queue.storage.beat(worker(version=version))
+            sampler.look()
+            at[0] += POINT_SECONDS
+        sampler.end()
+    assert [point.deploy for point in sampler.points] == ["", "1.0 → 1.1", ""]
 
 
 def dead(error: str, line: int = 1, **fields: Any) -> Task:

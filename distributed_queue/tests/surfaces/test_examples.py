@@ -67,6 +67,20 @@ def test_worker_pool_shares_the_load_and_follows_the_backlog(storage_url: str) -
     assert max(slots) > slots[0]
 
 
+@pytest.mark.parametrize(
+    ("incident", "words"),
+    [
+        ("customer", r"orders +\d+ completed, [123] dead"),
+        ("hang", r"reports +\d+ pending, 2 processing, 3 completed"),
+        ("outage", r"mail .*[1-9]\d* (dead|retrying)"),
+    ],
+)
+def test_incidents_go_wrong_as_they_are_told(incident: str, words: str) -> None:
+    output = run("incidents", incident, "--port", "0", "--seconds", "4")
+    assert re.search(r"Something is wrong with this shop: http://localhost:\d+/", output)
+    assert re.search(words, output), output
+
+
 def test_error_handling_shows_retries_dead_letters_and_requeue(storage_url: str) -> None:
     output = run("error_handling", "--storage-url", storage_url)
     assert sum("ConnectionError" in line for line in lines_after(output, "failed attempts")) == 2
