@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ class Camera:
         """Take a picture, of so many pixels."""
         self.page.mouse.move(0, 0)
         self.page.set_viewport_size({"width": 1280, "height": height})
-        self.page.screenshot(path=FOLDER / f"{name}.png")
+        path = FOLDER / f"{name}.png"
+        self.page.screenshot(path=path)
+        # A page has few colours: with a palette, its picture takes a third.
+        Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def load_shop() -> ModuleType:
