@@ -58,8 +58,10 @@ class Camera:
         self.page.set_viewport_size({"width": 1280, "height": height})
         path = FOLDER / f"{name}.png"
         self.page.screenshot(path=path)
-        # A page has few colours: with a palette, its picture takes a third.
-        Image.open(path).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+        # A page has few colours: with a palette, its picture takes less than half.
+        Image.open(path).convert("RGB").quantize(255, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
 
 
 def load_shop() -> ModuleType:
