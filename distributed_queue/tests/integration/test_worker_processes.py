@@ -6,7 +6,9 @@ import asyncio
 import ctypes
 import os
 import signal
+import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -207,6 +209,49 @@ def test_a_handler_that_takes_too_much_memory_is_killed(queue: HybridQueue, work
     task = queue.wait(put(queue, {"type": "eat"}, max_retries=0).task_id, LIMIT)
     assert str(task.status) == "dead"
     assert "; the limit is 200 MiB." in (task.error or "")
+
+
+def test_the_worst_handlers_end_as_their_policies_say_and_nothing_else_notices(queue: HybridQueue, work: Any) -> None:
+    """One worker with all three kinds of handler at once."""
+    over = threading.Event()
+    ran: list[int] = []
+
+    def blocked(_: object) -> None:
+        over.wait(LIMIT)
+
+    def in_a_thread(number: int) -> int:
+        ran.append(number)
+        return number
+
+    worker = work(crash, eat, hang, tell, child_max_memory=200 << 20, max_workers=3, stuck_seconds=0.1)
+    worker.register_handler("thread", in_a_thread, retry=AT_ONCE)
+    worker.register_handler("loop", on_a_loop, retry=AT_ONCE)
+    worker.register_handler("blocked", blocked, retry=AT_ONCE)
+    bad = [
+        put(queue, {"type": "crash"}, priority=1, max_retries=1),
+        put(queue, {"type": "eat"}, priority=1, max_retries=0),
+        put(queue, {"type": "hang"}, priority=1, max_retries=0, timeout=0.5),
+        put(queue, {"type": "blocked"}, priority=1, max_retries=0, timeout=0.5),
+    ]
+    good = [put(queue, {"type": kind, "data": number}) for number in range(20) for kind in ("thread", "loop", "tell")]
+    results = [task.result for task in finished(queue, good, 3 * LIMIT)]
+    ends = finished(queue, bad, 3 * LIMIT)
+    over.set()
+    numbers = [number for number in range(20) for _ in range(3)]
+    assert [result[0] if isinstance(result, list) else result for result in results] == numbers
+    assert sorted(ran) == list(range(20))
+    assert {(task.attempt, task.retry_count, task.crashes) for task in map(partial(look, queue), good)} == {(1, 0, 0)}
+    assert [[str(each.outcome) for each in look(queue, task).history] for task in ends] == [
+        ["failed", "failed"],
+        ["failed"],
+        ["timed_out"],
+        ["timed_out"],
+    ]
+    assert "ended by SIGSEGV" in (ends[0].error or "")
+    assert "the limit is 200 MiB" in (ends[1].error or "")
+    assert [str(task.status) for task in ends] == ["dead"] * 4
+    # The worker counts an exchange after the storage has done it.
+    eventually(lambda: [worker.get_stats()[name] for name in ("processed", "failed", "lost")] == [len(good), 5, 0])
 
 
 def test_a_worker_that_stops_gives_back_what_a_child_runs_and_leaves_none_behind(queue: HybridQueue, work: Any) -> None:
