@@ -20,6 +20,7 @@ from distributed_queue.cli.options import setting_option, switch_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
 from distributed_queue.cli.welcome import announce, check_openness
+from distributed_queue.core.options import split_weights
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError
 
@@ -108,13 +109,15 @@ def _make_pool(queue: HybridQueue, sources: Sequence[Source], settings: Settings
     """The pool: one worker with all slots, or none."""
     pool = WorkerPool(queue)
     register_handlers(sources, pool)
+    queues, weights = split_weights(settings.queues)
     if settings.workers:
         pool.add_worker(
             WorkerConfig(
                 name=settings.worker_name or "worker-1",
                 max_workers=settings.workers,
                 shutdown_timeout=settings.shutdown_timeout,
-                queues=settings.queues or None,
+                queues=queues or None,
+                queue_weights=weights,
             )
         )
     return pool

@@ -24,6 +24,7 @@ from distributed_queue.cli.signals import StopSignals
 from distributed_queue.cli.supervisor import Supervisor, is_orphan, is_supervised
 from distributed_queue.cli.text import plural
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.options import split_weights
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError, DistributedQueueError, MissingDependency
 
@@ -55,7 +56,9 @@ _ORPHAN_LOOK_SECONDS = 1.0
     ),
 )
 @click.argument("module", metavar="[MODULE[:NAME]]...", nargs=-1)
-@setting_option("--queues", metavar="A,B", help="Queues to take from, the preferred ones first.  [default: all]")
+@setting_option(
+    "--queues", metavar="A,B", help="Queues to take from, the preferred ones first; A:3,B in turn.  [default: all]"
+)
 @setting_option("--threads", "workers", metavar="N", help="Tasks that run at the same time.  [default: 10]")
 @setting_option("--name", "worker_name", metavar="NAME", help="Name to be listed under.  [default: HOST-PID]")
 @setting_option(
@@ -166,12 +169,14 @@ def _name(settings: Settings) -> str:
 
 
 def _config(settings: Settings) -> WorkerConfig:
+    queues, weights = split_weights(settings.queues)
     return WorkerConfig(
         name=_name(settings),
         max_stuck=settings.max_stuck or None,
         max_workers=settings.workers,
         shutdown_timeout=settings.shutdown_timeout,
-        queues=settings.queues or None,
+        queues=queues or None,
+        queue_weights=weights,
         child_imports=tuple(reference.partition(":")[0] for reference in settings.handlers),
     )
 

@@ -9,9 +9,10 @@ from distributed_queue.core.storage import check_queue_name
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 E = TypeVar("E", bound=Enum)
+HEAVIEST = 1000
 
 
 def check_number(name: str, value: Any, lowest: float, highest: float) -> float:
@@ -42,3 +43,27 @@ def check_queue_names(names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str) or not names:
         raise ConfigurationError(f"queues is {names!r:.120}; it is a list of names, at least one, or None for all")
     return tuple(check_queue_name(name) for name in names)
+
+
+def split_weights(texts: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int] | None]:
+    """Queues as people write them, ``mail:3``: their names, and the weights of those that have one, None if none has.
+
+    Raises ``ConfigurationError``.
+    """
+    names, weights = [], {}
+    for text in texts:
+        name, colon, weight = text.partition(":")
+        names.append(name)
+        if colon:
+            number = int(weight) if weight.isdecimal() else weight
+            weights[name] = check_count(f"the weight of queue {name!r:.120}", number, 1, HEAVIEST)
+    return tuple(names), weights or None
+
+
+def check_weights(weights: Mapping[str, int], queues: Sequence[str] | None) -> dict[str, int]:
+    """Return the weights, or raise ``ConfigurationError`` where one is out of range or of no queue."""
+    for name, weight in weights.items():
+        check_count(f"queue_weights[{name!r:.120}]", weight, 1, HEAVIEST)
+        if queues is None or name not in queues:
+            raise ConfigurationError(f"queue_weights has {name!r:.120}, which is not among the queues")
+    return dict(weights)

@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from distributed_queue.core.options import check_count, check_number, check_queue_names
+from distributed_queue.core.options import check_count, check_number, check_queue_names, check_weights
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from distributed_queue.core.task import Task
 
@@ -59,6 +59,9 @@ class WorkerConfig:
     child_imports: Sequence[str] = ()
     """Modules that a child imports first: what sets a process up for the handlers. ``dq worker`` names those that it
     loads itself."""
+    queue_weights: Mapping[str, int] | None = None
+    """How often each of the ``queues`` is the first to be asked, compared with the others; 1 for those not named. None
+    means strict order: a queue is only asked for what those before it leave room for."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
@@ -81,6 +84,8 @@ class WorkerConfig:
             check_number("lease_seconds", self.lease_seconds, 0.1, 86_400)
         if self.queues is not None:
             self.queues = check_queue_names(self.queues)
+        if self.queue_weights is not None:
+            self.queue_weights = check_weights(self.queue_weights, self.queues)
 
 
 def check_slots(max_workers: int) -> int:

@@ -15,7 +15,7 @@ from distributed_queue.core.worker.attempt import Attempt, State
 from distributed_queue.core.worker.courier import Couriers, Errand
 from distributed_queue.core.worker.prefetch import LONGEST_HOLD_SECONDS, Pace
 from distributed_queue.core.worker.suspicion import ALONE_AFTER, may_keep
-from distributed_queue.core.worker.turns import FEW, Offer, Turns
+from distributed_queue.core.worker.turns import FEW, Offer
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.worker.book import AttemptBook
     from distributed_queue.core.worker.courier import ExchangeListener
     from distributed_queue.core.worker.listener import Listener
+    from distributed_queue.core.worker.turns import Turns
 
 logger = logging.getLogger("distributed_queue.worker")
 
@@ -54,7 +55,7 @@ class Pump(threading.Thread):
         may_prefetch: Callable[[], bool],
         lease_seconds: float,
         max_workers: int,
-        queues: tuple[str, ...] | None,
+        turns: Turns,
         first_backoff: float,
         listeners: Sequence[ExchangeListener] = (),
     ) -> None:
@@ -66,7 +67,7 @@ class Pump(threading.Thread):
         self._start_attempts = start_attempts
         self._may_prefetch = may_prefetch
         self._lease_seconds = lease_seconds
-        self._turns = Turns(queues)
+        self._turns = turns
         self._mailbox: SimpleQueue[Attempt | Errand | Offer | tuple[str, ...] | None] = SimpleQueue()
         self._couriers = Couriers(name, storage, self._mailbox.put)
         self._under_way: list[Errand] = []

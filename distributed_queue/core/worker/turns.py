@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from distributed_queue.core.worker.preference import Preference
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from distributed_queue.core.storage import Claim, ClaimRequest
 
@@ -33,8 +35,9 @@ class Offer(NamedTuple):
 class Turns:
     """The time at which each queue is to be asked next, on the monotonic clock. Not thread-safe."""
 
-    def __init__(self, queues: tuple[str, ...] | None) -> None:
+    def __init__(self, queues: tuple[str, ...] | None, weights: Mapping[str, int] | None = None) -> None:
         self._in_order = queues is not None
+        self._preference = Preference(queues or (), weights)
         self.queues = queues or ()
         self._at = dict.fromkeys(self.queues, _AT_ONCE)
         self._next_at: float | None = None
@@ -116,7 +119,7 @@ class Turns:
 
     def _choose(self, now: float, most: int, *, wants: bool) -> dict[str, None]:
         if self._in_order:
-            return dict.fromkeys(self.queues)
+            return dict.fromkeys(self._preference.order())
         if not wants:
             return dict.fromkeys(self._news)
         queues = self.queues

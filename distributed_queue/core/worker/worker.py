@@ -22,6 +22,7 @@ from distributed_queue.core.worker.places import Places
 from distributed_queue.core.worker.progress import store_progress
 from distributed_queue.core.worker.pump import Pump
 from distributed_queue.core.worker.runner import Runner
+from distributed_queue.core.worker.turns import Turns
 from distributed_queue.errors import DistributedQueueError, LeaseLost, TaskCancelled
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ class _Parts:
             may_prefetch=lambda: not handlers.mixed,
             lease_seconds=lease_seconds,
             max_workers=config.max_workers,
-            queues=None if config.queues is None else tuple(config.queues),
+            turns=Turns(None if config.queues is None else tuple(config.queues), config.queue_weights),
             first_backoff=config.poll_interval,
             listeners=listeners,
         )

@@ -278,3 +278,17 @@ class TestProcesses:
         answer = run(home, "worker", "nowhere", "--processes", "2", "--storage-url", sqlite_url)
         assert answer.code == ExitCode.USAGE
         assert answer.err.count("There is no module 'nowhere'") == 1
+
+
+def test_queues_may_have_weights(home: Path, sqlite_url: str, queue: HybridQueue) -> None:
+    task = put(queue, {"type": "double", "data": 7}, queue="mail")
+    answer = run(home, "worker", "mine", "--burst", "--queues", "mail:3,default", "--storage-url", sqlite_url)
+    assert answer.code == 0, answer.err
+    assert "takes from mail, default of sqlite" in answer.err + answer.out
+    assert look(queue, task).result == 14
+
+
+def test_a_weight_that_is_none_is_named(home: Path, sqlite_url: str) -> None:
+    answer = run(home, "worker", "mine", "--burst", "--queues", "mail:many", "--storage-url", sqlite_url)
+    assert answer.code == ExitCode.USAGE
+    assert "the weight of queue 'mail'" in answer.err + answer.out
