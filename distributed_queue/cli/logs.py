@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.api.documents import iso
 from distributed_queue.cli.text import visible
+from distributed_queue.observability.logs import Redaction, Repetitions, TaskContext, passwords
 
 if TYPE_CHECKING:
     from distributed_queue.settings import Settings
@@ -16,22 +17,37 @@ if TYPE_CHECKING:
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 """Attributes that every record has; what else is there was given with ``extra``."""
 
+_SHOWN = ("task_id", "attempt", "trace_id", "repeated")
+"""What text shows of what filters added."""
+
 
 class TextFormatter(logging.Formatter):
-    """``12:30:59 INFO    worker: text``. Control characters in messages are written out."""
+    """``12:30:59 INFO    worker: text``. Control characters in messages are written out, secrets are hidden."""
+
+    def __init__(self, redaction: Redaction | None = None) -> None:
+        super().__init__()
+        self._redaction = redaction or Redaction()
 
     def format(self, record: logging.LogRecord) -> str:
         """The line, and the traceback below it."""
         name = record.name.removeprefix("distributed_queue.")
         time = self.formatTime(record, "%H:%M:%S")
-        text = f"{time} {record.levelname:<7} {name}: {visible(record.getMessage())}"
+        known = "".join(f" {name}={value}" for name in _SHOWN if (value := getattr(record, name, None)) is not None)
+        text = f"{time} {record.levelname:<7} {name}: {visible(record.getMessage() + known)}"
         if record.exc_info:
             text += "\n" + visible(self.formatException(record.exc_info), lines=True)
-        return text
+        return self._redaction.text(text)
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line: ``timestamp, level, logger, event``, what ``extra`` gave, and ``exception``."""
+    """One object a line: ``timestamp, level, logger, event``, what ``extra`` gave, and ``exception``.
+
+    Secrets are hidden.
+    """
+
+    def __init__(self, redaction: Redaction | None = None) -> None:
+        super().__init__()
+        self._redaction = redaction or Redaction()
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
@@ -44,13 +60,16 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["exception"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)
+        return json.dumps(self._redaction.value(entry), default=lambda value: self._redaction.text(str(value)))
 
 
 def set_up(settings: Settings) -> None:
     """Send all log messages of the process to stderr, in the form and from the level that the settings name."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if settings.log_format == "json" else TextFormatter())
+    redaction = Redaction([settings.api_key or "", *passwords(settings.storage_url)])
+    handler.setFormatter(JsonFormatter(redaction) if settings.log_format == "json" else TextFormatter(redaction))
+    handler.addFilter(Repetitions())
+    handler.addFilter(TaskContext())
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     if settings.log_level == "info":
         # What it says there, the program says itself.
