@@ -26,6 +26,25 @@ from distributed_queue.testing.namespace import Network, NoNamespace, enter_netw
 
 def main() -> int:
     """Run a campaign as the command line says."""
+    chosen = _chosen()
+    plan = _plan(chosen)
+    network = _network() if issubclass(GROUNDS[plan.engine], TopologyGround) else None
+    with ExitStack() as stack:
+        folder = chosen.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-campaign-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(filename=folder / "campaign.log")
+        numbers = range(plan.rounds) if chosen.round is None else [chosen.round]
+        rounds = []
+        for report in run(plan, folder, numbers, keep=chosen.keep is not None, network=network):
+            rounds.append(report)
+            print(report.line(), file=sys.stderr, flush=True)  # noqa: T201 - a program
+    whole = as_dict(plan, rounds)
+    print(json.dumps(whole, indent=1))  # noqa: T201 - a program
+    return 0 if whole["ok"] else 1
+
+
+def _chosen() -> argparse.Namespace:
+    """What the command line says."""
     parser = argparse.ArgumentParser(prog="python -m distributed_queue.testing.campaign", description=__doc__)
     parser.add_argument("--engine", choices=tuple(GROUNDS), default="redis")
     parser.add_argument("--minutes", type=float, default=10.0, help="under faults, of all rounds together")
@@ -49,9 +68,12 @@ def main() -> int:
     parser.add_argument("--appendfsync", choices=("always", "everysec", "off"), help="of Redis; off: no AOF")
     parser.add_argument("--replicas", type=int, help="that have to confirm, of sentinel and cluster (default: all)")
     parser.add_argument("--keep", type=Path, help="a new folder for the histories, which are deleted otherwise")
-    chosen = parser.parse_args()
+    return parser.parse_args()
+
+
+def _plan(chosen: argparse.Namespace) -> Plan:
     seconds = chosen.minutes * 60
-    plan = Plan(
+    return Plan(
         engine=chosen.engine,
         seed=chosen.seed,
         seconds=seconds,
@@ -69,19 +91,6 @@ def main() -> int:
             name: str(value) for name in ("appendfsync", "replicas") if (value := getattr(chosen, name)) is not None
         },
     )
-    network = _network() if issubclass(GROUNDS[plan.engine], TopologyGround) else None
-    with ExitStack() as stack:
-        folder = chosen.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dq-campaign-")))
-        folder.mkdir(parents=True, exist_ok=True)
-        logging.basicConfig(filename=folder / "campaign.log")
-        numbers = range(plan.rounds) if chosen.round is None else [chosen.round]
-        rounds = []
-        for report in run(plan, folder, numbers, keep=chosen.keep is not None, network=network):
-            rounds.append(report)
-            print(report.line(), file=sys.stderr, flush=True)  # noqa: T201 - a program
-    whole = as_dict(plan, rounds)
-    print(json.dumps(whole, indent=1))  # noqa: T201 - a program
-    return 0 if whole["ok"] else 1
 
 
 def _network() -> Network | None:

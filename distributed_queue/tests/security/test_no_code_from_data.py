@@ -37,6 +37,8 @@ ALLOWED = {
     ("core/registry.py", "import_module"): "engines, by a table in the source, whose keys are the schemes of URLs",
     ("core/worker/children/wire.py", "import_module"): "in a child, what its parent was made with: the handler itself",
     ("integrations/celery/application.py", "import_module"): "modules that the program itself names, in its source",
+    ("core/worker/children/child.py", "import_module"): "what the program's own configuration names, before any task",
+    ("integrations/django/__init__.py", "import_module"): "its own modules, when they are first asked for",
     ("settings.py", "import_module"): "python-dotenv, where it is installed",
     ("settings.py", "literal_eval"): "of the program's own docstrings, for its documentation",
 }

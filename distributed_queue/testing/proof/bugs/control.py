@@ -28,9 +28,9 @@ def runs_cancelled_tasks() -> Any:
 @_bug(Check.UNFINISHED, Check.STATE)
 def loses_a_task_whose_priority_changes() -> Any:
     def make(original: Any) -> Any:
-        def update(queue: MemoryQueue, entry: Any, changes: Any) -> bool:
+        def update(queue: MemoryQueue, entry: Any, changes: Any, now_ms: int) -> bool:
             with patch.object(MemoryQueue, "index_ready", lambda _self, _entry: None):
-                return bool(original(queue, entry, changes))
+                return bool(original(queue, entry, changes, now_ms))
 
         return update
 
