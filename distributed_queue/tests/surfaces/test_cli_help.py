@@ -155,7 +155,7 @@ def test_a_wrong_setting_names_its_variable(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("DQ_VISIBILITY_TIMEOUT=soon\n")
     answer = run(tmp_path, "tasks", "list")
     assert answer.code == ExitCode.USAGE
-    assert "DQ_VISIBILITY_TIMEOUT is 'soon'" in answer.err
+    assert "DQ_VISIBILITY_TIMEOUT in .env is 'soon'" in answer.err
 
 
 def test_debug_shows_where_an_error_comes_from(capsys: pytest.CaptureFixture[str]) -> None:

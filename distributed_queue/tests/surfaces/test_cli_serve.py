@@ -89,7 +89,7 @@ def test_the_command_line_and_rest_say_the_same_of_a_task(served: Served) -> Non
     task_id = run(served.home, "submit", "default", "--data", '["ü", 1.5]').out.strip()
     assert run(served.home, "tasks", "wait", task_id, "--timeout", "20s").code == 0
     shown = run(served.home, "tasks", "get", task_id, "--json").json
-    rest = json.loads(ask(f"{served.base}/api/v1/tasks/{task_id}")[1])
+    rest = json.loads(ask(f"{served.base}/api/v1/tasks/{task_id}?traceback=true")[1])
     assert {name: shown[name] for name in rest} == rest
 
 
