@@ -39,7 +39,7 @@ BATCH = 1000
 ROUNDS = 40
 PAUSE_SECONDS = 0.1
 LIMIT_MS = 100.0
-QUICK_TASKS = 2_000
+QUICK_TASKS = 500
 SHARES = ((Outcome.COMPLETE, 0.10), (Outcome.BURY, 0.04), (Outcome.RETRY, 0.02))
 """What became of which part of the tasks; the rest waits."""
 ERRORS = ("TimeoutError: no answer from smtp.example.org", "KeyError: 'address'", "ValueError: no such customer")

@@ -34,12 +34,16 @@ DEAD_LIMIT = 2000
 """How many of the latest dead letters are sorted into groups."""
 _SHARED_SECONDS = 1.5
 """How old an answer may be that several pages share."""
-_HISTORY_CHANGES = 2000
+_HISTORY_CHANGES = 1000
 _LONGEST_STEP = 256
 _DEAD_PAGE = 250
-_DEAD_SECONDS = 0.05
+_DEAD_SECONDS = 0.04
 """How long groups are made for one page: payloads and tracebacks may be large."""
+_TAIL_SECONDS = 0.02
+"""How long journals are read for one page: their entries may be large."""
 _PAGE = 1000
+_NEVER: tuple[float, list[Happened]] = (float("-inf"), [])
+"""The end of a journal that was not read yet."""
 
 
 class TaskKey(NamedTuple):
@@ -244,16 +248,21 @@ class Desk:
 
     # Journal
 
-    def tail(self, queues: Sequence[str]) -> list[Happened]:
-        """The latest changes of these queues, the newest first; as they were at most a moment ago."""
-        found: list[Happened] = []
-        for queue in queues[:TAIL_QUEUES]:
-            at, changes = self._tails.get(queue, (float("-inf"), []))
-            if time.monotonic() - at >= _SHARED_SECONDS:
-                changes = self._latest(queue, TAIL_CHANGES)
-                self._tails[queue] = time.monotonic(), changes
-            found += changes
-        return sorted(found, key=lambda each: (each.at, each.position), reverse=True)[:TAIL_CHANGES]
+    def tail(self, queues: Sequence[str]) -> tuple[list[Happened], int]:
+        """The latest changes of these queues, the newest first; and of how many queues they are.
+
+        They are as they were a moment ago. Where reading takes long, the queues take turns from one page to the next.
+        """
+        began = time.monotonic()
+        tails = {queue: self._tails.get(queue, _NEVER) for queue in queues[:TAIL_QUEUES]}
+        for queue, (at, _) in sorted(tails.items(), key=lambda item: item[1][0]):
+            now = time.monotonic()
+            if now - at < _SHARED_SECONDS or now - began >= _TAIL_SECONDS:
+                break
+            tails[queue] = self._tails[queue] = now, self._latest(queue, TAIL_CHANGES)
+        found = [happened for _, changes in tails.values() for happened in changes]
+        newest = sorted(found, key=lambda each: (each.at, each.position), reverse=True)[:TAIL_CHANGES]
+        return newest, sum(tail is not _NEVER for tail in tails.values())
 
     def _latest(self, queue: str, enough: int) -> list[Happened]:
         """The end of a journal, oldest first, in steps that grow: one entry may have a single change, or thousands."""

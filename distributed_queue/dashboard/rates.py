@@ -123,7 +123,9 @@ def point_of(time: float, now: Sequence[QueueStats], before: Sequence[QueueStats
 
 def _growth(now: Iterable[QueueStats], before: Iterable[QueueStats]) -> dict[str, dict[str, Figures]]:
     earlier = {stats.queue: stats.counters for stats in before}
-    return {stats.queue: by_type(growth(stats.counters, earlier.get(stats.queue, {}))) for stats in now}
+    grown = {stats.queue: growth(stats.counters, earlier.get(stats.queue, {})) for stats in now}
+    # Most types rest at any time; what did not grow tells nothing.
+    return {queue: by_type({name: number for name, number in each.items() if number}) for queue, each in grown.items()}
 
 
 def _rate(parts: Iterable[Figures], window: float) -> Rate:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.core.lifecycle import Event
 from distributed_queue.core.storage import check_queue_name
-from distributed_queue.dashboard.desk import TAIL_QUEUES
 from distributed_queue.dashboard.shell import dashboard_of, render
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ async def show(request: Request) -> Response:
     queue, event = request.query_params.get("queue", ""), request.query_params.get("event", "")
     sample = await dashboard.sampler.fresh()
     names = [check_queue_name(queue)] if queue else [stats.queue for stats in sample.queues]
-    changes = await dashboard.desk.run(dashboard.desk.tail, names)
+    changes, read = await dashboard.desk.run(dashboard.desk.tail, names)
     return render(
         request,
         "journal.html",
@@ -29,5 +28,5 @@ async def show(request: Request) -> Response:
         queue=queue,
         event=event,
         events=[str(each) for each in Event],
-        left_out=max(0, len(names) - TAIL_QUEUES),
+        left_out=len(names) - read,
     )

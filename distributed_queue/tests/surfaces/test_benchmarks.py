@@ -57,6 +57,15 @@ def test_the_main_scenarios_give_figures_on_every_engine(engine: str, tmp_path: 
     assert figures["latency, idle, 99 %"]["value"] >= figures["latency, idle, median"]["value"]
 
 
+def test_every_page_of_the_dashboard_is_measured() -> None:
+    command = [sys.executable, "-m", "benchmarks.pages", "--quick", "--engine", "sqlite"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr
+    pages = json.loads(done.stdout)["pages"]["sqlite"]
+    assert {"overview", "tasks", "task", "queues", "workers", "dead letters", "metrics", "journal"} <= pages.keys()
+    assert all(0 < times["p50"] <= times["p95"] <= times["longest"] for times in pages.values())
+
+
 def test_the_other_scenarios_give_figures(tmp_path: Path) -> None:
     report = measured("benchmarks", *OTHERS, "--engine", "memory", path=tmp_path / "figures.json")
     assert {figure["scenario"] for figure in report["figures"]} == set(OTHERS)
