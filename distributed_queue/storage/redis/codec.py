@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from distributed_queue.core.clock import ceil_ms
+from distributed_queue.core.config import read_config
 from distributed_queue.core.history import AttemptOutcome, StoredAttempt, history_of
 from distributed_queue.core.lifecycle import Event, TaskStatus
 from distributed_queue.core.payload import DEFAULT_TYPE
@@ -335,9 +336,9 @@ def config_fields(config: QueueConfig) -> dict[str, str]:
 
 
 def config_of(meta: dict[bytes, bytes]) -> QueueConfig:
-    """The settings in a meta hash."""
-    found = {name: text.decode() for name in _DEFAULTS if (text := meta.get(name.encode())) is not None}
-    return msgspec.convert(found, QueueConfig, strict=False)
+    """The settings in a meta hash, as far as they can be read."""
+    found = {name: text.decode(errors="replace") for name in _DEFAULTS if (text := meta.get(name.encode())) is not None}
+    return read_config(found, texts=True)
 
 
 def _setting_text(value: object) -> str:

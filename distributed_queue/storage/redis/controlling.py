@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from distributed_queue.core.clock import ceil_ms
 from distributed_queue.core.storage import QueueConfig, apply_config
 from distributed_queue.storage.redis.codec import config_fields, config_of, flags, pack_id, stored_task
@@ -100,13 +98,14 @@ def configure(gateway: Gateway, queue: str, changes: dict[str, object]) -> Queue
     """See ``Storage.configure``. The rules are core's; the script changes what nobody else has changed meanwhile."""
     while True:
         flat = gateway.change(queue, (b"HGETALL", queue_keys(queue).meta))
-        before = config_of(dict(zip(flat[::2], flat[1::2], strict=True)))
-        after = apply_config(before, changes)
-        old, new = config_fields(before), config_fields(after)
-        changed = [name for name in msgspec.structs.asdict(after) if old.get(name) != new.get(name)]
-        if not changed:
+        meta = dict(zip(flat[::2], flat[1::2], strict=True))
+        after = apply_config(config_of(meta), changes)
+        new = {name: text.encode() for name, text in config_fields(after).items()}
+        # Compared as texts, so that one which cannot be read is replaced, too, even by the default.
+        texts = [(name, meta.get(name.encode()), new.get(name)) for name in changes]
+        args = [arg for name, old, text in texts if old != text for arg in (name, old or b"", text or b"")]
+        if not args:
             return after
-        args = [text for name in changed for text in (name, old.get(name, ""), new.get(name, ""))]
         if gateway.connections.run(gateway.timed("configure", queue, *args)):
             return after
 

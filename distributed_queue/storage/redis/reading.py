@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.records import MAX_COUNT
 from distributed_queue.core.storage import QueueStats
 from distributed_queue.errors import InvalidQueueName
 from distributed_queue.storage.redis.codec import SECOND_MS, config_of, journal_entry, pack_id, stored_task
@@ -74,7 +75,9 @@ def journal(  # noqa: PLR0913, PLR0917 - the verb's own arguments, and what it n
     after = max(0, after)
 
     def look() -> tuple[list[JournalEntry], None]:
-        entries = gateway.connections.run((b"XRANGE", stream, f"{after + 1}-0", b"+", b"COUNT", max(0, limit)))
+        # Positions that nobody can count to are not ours; whoever followed them would miss all that comes after.
+        between = (f"{after + 1}-0", f"{MAX_COUNT}")
+        entries = gateway.connections.run((b"XRANGE", stream, *between, b"COUNT", max(0, limit)))
         return [journal_entry(*entry) for entry in entries or ()], None
 
     if timeout <= 0 or limit <= 0:

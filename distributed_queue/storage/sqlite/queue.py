@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from distributed_queue.core import counters
+from distributed_queue.core.config import read_config, tell_unreadable
 from distributed_queue.core.lifecycle import WAITING
 from distributed_queue.core.limits import RateDecision, concurrency_room, default_burst, gcra
 from distributed_queue.core.storage import Change, QueueConfig
@@ -156,8 +157,12 @@ class Queue:
 
 @lru_cache(maxsize=1024)
 def decode_config(text: str) -> QueueConfig:
-    """Settings from the table. Fields that a newer version added are passed over."""
-    return msgspec.json.decode(text, type=QueueConfig)
+    """Settings from the table, as far as they can be read."""
+    try:
+        return read_config(msgspec.json.decode(text, type=dict[str, Any]))
+    except msgspec.DecodeError as error:
+        tell_unreadable("(all)", f"{text!r:.100}", str(error))
+        return QueueConfig()
 
 
 def encode_config(config: QueueConfig) -> str:

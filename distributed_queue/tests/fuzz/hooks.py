@@ -20,6 +20,9 @@ UNAUTHORIZED = HTTPStatus.UNAUTHORIZED
 _CHOICE = "delete_dead_letters"
 """Takes its choice in the body or in the query, and that it has to be one of both is nothing that a schema can say."""
 
+_LISTS = ("id", "queue")
+"""Parameters of the query that are lists of texts."""
+
 
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Any, case: Case[Any], response: Response) -> bool:
@@ -28,8 +31,8 @@ def filter_failure(context: HookContext, failure: Any, case: Case[Any], response
         return False  # Who has no key is not told which methods there are.
     operation = case.operation.definition.raw.get("operationId")
     if type(failure).__name__ != "RejectedPositiveData":
-        # A number in place of the list of ids is a list of one text once it is in an address.
-        is_text_after_all = operation == _CHOICE and isinstance((case.query or {}).get("id"), int | float)
+        # A number, a boolean or a text in place of a list is a list of one text once it is in an address.
+        is_text_after_all = any(isinstance((case.query or {}).get(name), str | int | float) for name in _LISTS)
         return type(failure).__name__ != "AcceptedNegativeData" or not is_text_after_all
     try:
         problem = json.loads(response.content)

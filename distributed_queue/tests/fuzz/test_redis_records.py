@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
+from distributed_queue.core.config import tell_unreadable
 from distributed_queue.core.hybrid_queue import HybridQueue
+from distributed_queue.core.records import QueueConfig
 from distributed_queue.tests.fuzz.records import work_around
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ HARMLESS: dict[str, Callable[[Any], object]] = {
         admin.zadd("dq:{workers}:beats", {"ghost": 9e12}),
     ),
     "a journal entry that cannot be read": lambda admin: admin.xadd(f"{PREFIX}journal", {"e": b"\xc1"}, id="3-1"),
+    "a journal of another kind": lambda admin: (admin.delete(f"{PREFIX}journal"), admin.set(f"{PREFIX}journal", "x")),
 }
 
 
@@ -80,6 +83,40 @@ def test_a_record_that_cannot_be_worked_with_is_parked_and_nothing_else_is_lost(
 def test_what_does_not_matter_for_the_work_holds_nothing_up(queue: HybridQueue, admin: Any, kind: str) -> None:
     assert work_around(queue, lambda: HARMLESS[kind](admin)) is None
     assert [entry.position for entry in queue.storage.journal("default", 0, 100)]
+
+
+@pytest.mark.parametrize(
+    ("position", "after"),
+    [("999999999-0", 999999999), ("4-7", 4), (f"{1 << 60}-0", 0), (f"{(1 << 64) - 1}-{(1 << 64) - 1}", 0)],
+)
+def test_those_who_follow_the_journal_miss_nothing_after_an_entry_far_ahead(
+    queue: HybridQueue, admin: Any, position: str, after: int
+) -> None:
+    assert work_around(queue, lambda: admin.xadd(f"{PREFIX}journal", {"e": b"\x92\x01\x90"}, id=position)) is None
+    entries = queue.storage.journal("default", after, 100)
+    seen = [change.event for entry in entries for change in entry.changes]
+    assert seen.count("completed") == 3
+    assert entries[-1].position == queue.storage.journal_tail("default")
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "nan", "1e999", "9" * 400, b"\xff"])
+@pytest.mark.parametrize(
+    "name",
+    ["max_size", "rate_limit", "rate_burst", "concurrency", "paused", "max_crashes", "retention_count", "journal"],
+)
+def test_a_setting_that_cannot_be_read_has_its_default_and_can_be_mended(
+    queue: HybridQueue, admin: Any, caplog: pytest.LogCaptureFixture, name: str, value: Any
+) -> None:
+    tell_unreadable.cache_clear()
+    queue.storage.configure("default", {"max_size": 100})
+    admin.hset(f"{PREFIX}meta", name, value)
+    assert work_around(queue, lambda: None) is None
+    assert queue.storage.configure("default", {"concurrency": 3}).concurrency == 3
+    assert queue.storage.stats()[0].config.concurrency == 3
+    assert f"unreadable: the setting {name}" in caplog.text
+    default = getattr(QueueConfig(), name)
+    queue.storage.configure("default", {name: default})
+    assert not admin.hexists(f"{PREFIX}meta", name)
 
 
 def test_a_dead_record_of_another_kind_can_be_deleted(queue: HybridQueue, admin: Any) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 
+from distributed_queue.core.config import tell_unreadable
 from distributed_queue.core.hybrid_queue import HybridQueue
+from distributed_queue.core.records import QueueConfig
 from distributed_queue.tests.fuzz.records import work_around
 
 if TYPE_CHECKING:
@@ -77,6 +79,27 @@ def test_those_who_follow_the_journal_get_past_an_entry_that_cannot_be_read(
     entries = queue.storage.journal("default", 0, 100)
     assert [entry.position for entry in entries] == list(range(1, len(entries) + 1))
     assert entries[1].changes == []
+
+
+@pytest.mark.parametrize(
+    ("text", "max_size"),
+    [
+        ("", None),
+        ('{"max_si', None),
+        ("[]", None),
+        ('{"max_size": 100, "concurrency": -1}', 100),
+        ('{"max_size": 100, "rate_limit": "soon", "paused": 7, "later": {}}', 100),
+    ],
+)
+def test_settings_that_cannot_be_read_have_their_defaults_and_can_be_mended(
+    queue: HybridQueue, write: Callable[[str], None], caplog: pytest.LogCaptureFixture, text: str, max_size: int | None
+) -> None:
+    tell_unreadable.cache_clear()
+    assert work_around(queue, lambda: write(f"UPDATE queues SET config = '{text}'")) is None
+    assert queue.storage.stats()[0].config == QueueConfig(max_size=max_size)
+    assert queue.storage.configure("default", {"concurrency": 3}) == QueueConfig(max_size=max_size, concurrency=3)
+    assert queue.storage.stats()[0].config.concurrency == 3
+    assert "unreadable" in caplog.text
 
 
 def test_workers_and_commands_that_cannot_be_read_are_passed_over(

@@ -8,7 +8,8 @@
 open_queue(1)
 write_even_if_full()
 for i = 2, #ARGV, 3 do
-  if (meta[ARGV[i]] or '') ~= ARGV[i + 1] then return 0 end
+  -- Not from meta, which has nothing of a value that cannot be read.
+  if (redis.call('HGET', META, ARGV[i]) or '') ~= ARGV[i + 1] then return 0 end
 end
 local configured = false
 for i = 2, #ARGV, 3 do

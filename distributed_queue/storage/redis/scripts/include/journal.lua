@@ -46,6 +46,27 @@ local function trim_journal(bytes, max_bytes, oldest)
   return 0
 end
 
+local function entry_id(position)
+  return string.format('%.0f-0', position)
+end
+
+-- Where something else wrote into the journal: go on above its entry, so that followers who have read that one miss
+-- nothing; where nobody can count that far, or it is no stream any more, begin anew. Returns the position to take.
+local function make_way(position, refusal)
+  if string.sub(refusal, 1, 9) ~= 'WRONGTYPE' then
+    if not (string.find(refusal, 'equal or smaller') or string.find(refusal, 'exhausted')) then return position end
+    local info = redis.call('XINFO', 'STREAM', JOURNAL)
+    for i = 1, #info, 2 do
+      local last = info[i] == 'last-generated-id' and tonumber(string.match(info[i + 1], '^%d+'))
+      if last and last < LARGEST then return last + 1 end
+    end
+  end
+  redis.call('DEL', JOURNAL)
+  set_meta('journal_bytes', 0)
+  set_meta('journal_since', now)
+  return position
+end
+
 -- Append what was noted.
 local function publish()
   local count, text = change_count, table.concat(changes, '', 1, change_count)
@@ -53,7 +74,11 @@ local function publish()
   if count == 0 or meta.journal == '0' then return end
   local position = setting('position', 0) + 1
   local blob = '\146' .. cmsgpack.pack(now) .. array_head(count) .. text
-  redis.call('XADD', JOURNAL, string.format('%.0f-0', position), 'e', blob)
+  local refused = redis.pcall('XADD', JOURNAL, entry_id(position), 'e', blob).err
+  if refused then
+    position = make_way(position, refused)
+    redis.call('XADD', JOURNAL, entry_id(position), 'e', blob)
+  end
   set_meta('position', position)
   if not meta.journal_since then set_meta('journal_since', now) end
   local bytes = setting('journal_bytes', 0) + #blob + ENTRY_BYTES

@@ -6,6 +6,24 @@ local META, READY, SCHEDULED, RETRYING, LEASES, DEAD, COMPLETED, CANCELLED, EXPI
 local EXPIRY, COUNTERS, TYPES, JOURNAL, WAKE, TASK
 local meta, meta_changes
 
+-- The least and the largest value of each setting that is a number, as in QueueConfig; and whether it is a whole one.
+local LARGEST = 9007199254740992
+local NUMBERS = {
+  max_size = {0, LARGEST, true}, rate_limit = {1e-6, 1e6}, rate_burst = {1, 1e7, true},
+  concurrency = {0, LARGEST, true}, max_crashes = {1, LARGEST, true},
+  retention_seconds = {0, 1e9}, retention_count = {0, LARGEST, true},
+  journal_max_bytes = {1, LARGEST, true}, journal_max_age = {1, 1e9},
+}
+
+-- Whether a field is no setting that is a number, or one that can be counted with.
+local function is_readable(name, text)
+  local bounds = NUMBERS[name]
+  if not bounds then return true end
+  local number = tonumber(text)
+  if not (number and number >= bounds[1] and number <= bounds[2]) then return false end
+  return not bounds[3] or number % 1 == 0
+end
+
 local function open_queue(nth)
   local first = (nth - 1) * QUEUE_KEYS
   META, READY, SCHEDULED, RETRYING, LEASES, DEAD, COMPLETED, CANCELLED, EXPIRED,
@@ -13,7 +31,8 @@ local function open_queue(nth)
   meta, meta_changes = {}, {}
   local flat = redis.call('HGETALL', META)
   for i = 1, #flat, 2 do
-    meta[flat[i]] = flat[i + 1]
+    -- What cannot be read has its default, as in core/config.py.
+    if is_readable(flat[i], flat[i + 1]) then meta[flat[i]] = flat[i + 1] end
   end
   if meta.layout and tonumber(meta.layout) > LAYOUT then
     error('LAYOUT ' .. meta.layout)
