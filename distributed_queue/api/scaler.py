@@ -22,7 +22,7 @@ _QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$"
 _MOST_QUEUES = 1000
 
 
-@router.get("/scaler", response_model=ScalerOut, operation_id="get_scale", responses=problems())
+@router.get("/scaler", response_model=ScalerOut, operation_id="get_scale", responses=problems("address-too-long"))
 async def get_scale(
     services: Provided,
     queue: Annotated[
