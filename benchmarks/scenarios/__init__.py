@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.scenarios import (
     backlog,
+    children,
     enqueue,
     idle,
     latency,
@@ -41,6 +42,7 @@ SCENARIOS: dict[str, Measure] = {
     "idle": idle.measure,
     "start": start.measure,
     "workers": workers.measure,
+    "children": children.measure,
     "queues": queues.measure,
     "payload": payload.measure,
     "backlog": backlog.measure,

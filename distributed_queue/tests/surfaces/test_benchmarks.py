@@ -26,6 +26,7 @@ MAIN = ("process", "enqueue", "raw", "latency", "memory")
 OTHERS = ("lateness", "idle", "start")
 CURVES = {
     "workers": "processed-by-number-of-worker-processes",
+    "children": "computed-by-number-of-child-processes",
     "queues": "processed-by-number-of-queues",
     "payload": "processed-by-size-of-the-payload",
     "backlog": "claimed-and-settled-by-backlog",
