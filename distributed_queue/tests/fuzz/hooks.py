@@ -27,19 +27,30 @@ _LISTS = ("id", "queue")
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Any, case: Case[Any], response: Response) -> bool:
     """Whether a failed check tells of a fault: a refusal that the document cannot foresee does not."""
-    if response.status_code == UNAUTHORIZED and type(failure).__name__ == "UnsupportedMethodResponse":
-        return False  # Who has no key is not told which methods there are.
-    operation = case.operation.definition.raw.get("operationId")
-    if type(failure).__name__ != "RejectedPositiveData":
-        # A number, a boolean or a text in place of a list is a list of one text once it is in an address.
-        is_text_after_all = any(isinstance((case.query or {}).get(name), str | int | float) for name in _LISTS)
-        return type(failure).__name__ != "AcceptedNegativeData" or not is_text_after_all
+    kind = type(failure).__name__
+    if kind == "UnsupportedMethodResponse":
+        return response.status_code != UNAUTHORIZED  # Who has no key is not told which methods there are.
+    if kind == "AcceptedNegativeData":
+        return not _is_in_order(case, response)
+    return kind != "RejectedPositiveData" or not _is_beyond_a_schema(case, response)
+
+
+def _is_beyond_a_schema(case: Case[Any], response: Response) -> bool:
+    """Whether a request was refused for what no schema can say."""
     try:
         problem = json.loads(response.content)
     except ValueError:
-        return True
-    if problem.get("code") in BEYOND_A_SCHEMA:
         return False
+    if problem.get("code") in BEYOND_A_SCHEMA:
+        return True
     if problem.get("code") == "invalid-task" and problem["errors"][0]["pointer"].endswith("/payload"):
-        return False  # A payload is any JSON, but for integers beyond 64 bits and nesting without end.
-    return not (operation == _CHOICE and problem.get("code") == "invalid-request" and "errors" not in problem)
+        return True  # A payload is any JSON, but for integers beyond 64 bits and nesting without end.
+    operation = case.operation.definition.raw.get("operationId")
+    return operation == _CHOICE and problem.get("code") == "invalid-request" and "errors" not in problem
+
+
+def _is_in_order(case: Case[Any], response: Response) -> bool:
+    """Whether what looks like the acceptance of a wrong request is none."""
+    # 414 is a refusal. And a number, a boolean or a text in place of a list is a list of one text in an address.
+    is_list_after_all = any(isinstance((case.query or {}).get(name), str | int | float) for name in _LISTS)
+    return response.status_code == HTTPStatus.REQUEST_URI_TOO_LONG or is_list_after_all
