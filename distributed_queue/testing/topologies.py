@@ -175,6 +175,8 @@ class SentinelRedis(Topology):
         else:
             wait_until("a fail-over can begin", lambda: self.sentinels[0].ask("FAILOVER", SERVICE) == "OK")
         wait_until("another primary is named", lambda: self.primary() is not old and self.primary() in self.primaries())
+        # Or a busy machine is taken for a dead one, and the old primary follows the new one.
+        self._give_up_after(_CALM_MS)
         return old
 
     def heal(self) -> None:
@@ -319,6 +321,7 @@ class RedisCluster(Topology):
             return replica in self.primaries() and self._agree()
 
         wait_until("the replica has taken over", has_taken_over)
+        self._give_up_after(_CALM_MS)
         return old
 
     def hurry(self) -> None:
