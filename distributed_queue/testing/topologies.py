@@ -80,7 +80,7 @@ class Topology:
         self._give_up_after(_CALM_MS)
 
     def hurry(self) -> None:
-        """Let a server that fails be noticed soon, until ``heal``."""
+        """Let a server that fails be noticed soon, until ``fail_over`` is done or ``heal`` called."""
         raise NotImplementedError
 
     def peers(self, server: RedisServer) -> list[RedisServer]:

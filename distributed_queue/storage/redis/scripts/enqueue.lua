@@ -25,7 +25,6 @@ local function write_new(key, task_type)
   end
 end
 
--- Store the tasks of one run.
 -- Store a body, unless there is something at its key, be it no task's.
 local function is_new(key, body)
   local answer = redis.pcall('HSETNX', key, 'b', body)
@@ -34,6 +33,7 @@ local function is_new(key, body)
   error(answer.err)
 end
 
+-- Store the tasks of one run.
 local function store_run(at, total, flags)
   local task_type, priority, expires = ARGV[at + 1], tonumber(ARGV[at + 2]), ARGV[at + 5]
   local due = due_time(ARGV[at + 3], ARGV[at + 4])
