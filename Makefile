@@ -56,9 +56,9 @@ bench: .venv/.run-ready servers ## Measure speed and cost on this machine (ARGS=
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks $(ARGS)
 
 .PHONY: bench-check
-bench-check: .venv/.run-ready servers ## Fail where a task costs over a third more than expected, compared with something raw
-	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks raw enqueue process memory rest \
-		--scale 0.2 --check benchmarks/expected.json $(ARGS)
+bench-check: .venv/.run-ready servers ## Count instructions for each task, and fail where there are over 15 % more than expected
+	@command -v valgrind >/dev/null || scripts/system-package.sh valgrind valgrind valgrind
+	@PATH="$$PATH:/usr/sbin:/usr/local/sbin" $(PY) -m benchmarks.guard $(ARGS)
 
 .PHONY: bench-peers
 bench-peers: .venv/.dev-ready servers ## Measure other task queues beside this one (ARGS="--quick", ARGS="dramatiq huey")

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import end_in_order
-from benchmarks.expected import losses, read, write
 from benchmarks.figures import summarize
 from benchmarks.load import Scale
 from benchmarks.page import circumstances_table, fill
@@ -41,8 +40,6 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into that document")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the curves there, as SVG")
-    parser.add_argument("--check", type=Path, metavar="FILE", help="fail where a task costs over a third more")
-    parser.add_argument("--expect", type=Path, metavar="FILE", help="write what --check compares with")
     parser.add_argument(
         "--from", dest="earlier", type=Path, nargs="+", metavar="FILE", help="measure nothing: take it from there"
     )
@@ -84,7 +81,7 @@ def measured(options: argparse.Namespace) -> tuple[list[Figure], dict[str, Any]]
 
 
 def main() -> None:
-    """Measure, print, write, compare."""
+    """Measure, print, write."""
     end_in_order()
     options = parse(sys.argv[1:])
     figures, circumstances = read_json(options.earlier) if options.earlier else measured(options)
@@ -104,20 +101,6 @@ def main() -> None:
         from benchmarks.plots import draw_curves  # noqa: PLC0415 - a second to load, which few runs need
 
         draw_curves(figures, options.plots)
-    if options.expect:
-        write(options.expect, figures)
-    if options.check:
-        _check(figures, options.check)
-
-
-def _check(figures: list[Figure], path: Path) -> None:
-    """Say what was lost, and fail if anything was."""
-    found = losses(figures, read(path))
-    for loss in found:
-        print(loss)
-    print("Nothing was lost." if not found else f"{len(found)} figures are worse by more than a third.")
-    if found:
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
         if isinstance(place, MemoryPlace):
             used = _in_a_process_of_its_own(count, journal=journal)
         else:
-            used = _growth(place, count, journal=journal)
+            used = growth(place, count, journal=journal)
         yield Sample(figure, used / count, "bytes")
 
 
@@ -44,7 +44,8 @@ def _worker(place: Place, count: int) -> int:
         return used_bytes([session.worker.pid])
 
 
-def _growth(place: Place, count: int, *, journal: bool) -> int:
+def growth(place: Place, count: int, *, journal: bool) -> int:
+    """Bytes that the storage grows by with so many tasks."""
     with HybridQueue.from_url(place.fresh(), journal=journal) as queue:
         fill(queue, 100)  # what is there once: pages, scripts, buffers
         before = place.used_bytes()
@@ -60,4 +61,4 @@ def _in_a_process_of_its_own(count: int, *, journal: bool) -> int:
 
 def print_growth(count: int, journal: bool) -> None:
     """Measure the memory engine in the process that calls."""
-    print(_growth(MemoryPlace(), count, journal=journal))
+    print(growth(MemoryPlace(), count, journal=journal))

@@ -77,9 +77,8 @@ class RedisServer:
         if self._process is not None:
             return self
         self._folder.mkdir(parents=True, exist_ok=True)
-        arguments = self._arguments()
         with (self._folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen([self._program, *arguments], stdout=log, stderr=log)  # noqa: S603  # found by name
+            self._process = subprocess.Popen(self._command(), stdout=log, stderr=log)  # noqa: S603  # found by name
         self._wait_until_ready()
         return self
 
@@ -108,9 +107,9 @@ class RedisServer:
     def __exit__(self, *exception: object) -> None:
         self.kill()
 
-    def _arguments(self) -> list[str]:
+    def _command(self) -> list[str]:
         settings = {"bind": self.host, "port": str(self.port), "dir": str(self._folder), **self._options}
-        return [word for name, value in settings.items() for word in (f"--{name}", value)]
+        return [self._program, *(word for name, value in settings.items() for word in (f"--{name}", value))]
 
     def _end(self, *, kill: bool) -> None:
         process, self._process = self._process, None

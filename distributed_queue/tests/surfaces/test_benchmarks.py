@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.expected import costs, losses
 from benchmarks.figures import Cpu, Figure, Point
+from benchmarks.guard.__main__ import losses
+from benchmarks.guard.__main__ import main as guard
+from benchmarks.guard.counting import read_total
 from benchmarks.page import fill
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.environments import PINS, PROGRAMS, Environment
@@ -114,29 +116,25 @@ def figure(name: str, value: float, unit: str = "tasks/s", point: Point | None =
     return Figure("redis", "enqueue", name, unit, value, [value], Cpu(), "", point)
 
 
-def run(ours: float, raw: float, room: float = 300.0) -> list[Figure]:
-    """What a run measured, with processor time of client and storage for each task."""
-    return [
-        figure("raw: one by one", 10_000)._replace(cpu=Cpu(client=raw, storage=raw)),
-        figure("enqueued, one by one", 5_000)._replace(cpu=Cpu(client=ours, storage=ours), reference="raw: one by one"),
-        figure("bytes per queued task", room, "bytes"),
+def test_a_task_that_takes_over_a_seventh_more_instructions_is_a_loss() -> None:
+    expected = {"redis: put, server": 100_000.0, "memory: put, program": 50_000.0}
+    assert losses({"redis: put, server": 114_000, "memory: put, program": 20_000}, expected) == []
+    assert losses({"redis: put, server": 116_000, "memory: put, program": 20_000}, expected) == [
+        "redis: put, server: 116,000, expected 100,000"
     ]
 
 
-def test_a_slower_machine_is_no_loss() -> None:
-    assert losses(run(ours=300, raw=60), costs(run(ours=100, raw=20))) == []
+def test_what_valgrind_has_counted_is_read_from_its_log() -> None:
+    assert read_total("==7== \n==7== I   refs:      3,217,845,584\n") == 3_217_845_584
+    with pytest.raises(ValueError, match="has counted nothing"):
+        read_total("==7== Memcheck, a memory error detector")
 
 
-def test_a_task_that_costs_far_more_than_the_raw_one_is_a_loss() -> None:
-    expected = costs(run(ours=100, raw=20))
-    assert losses(run(ours=140, raw=20), expected) == []
-    assert losses(run(ours=160, raw=20), expected) == ["redis: enqueued, one by one: 8, expected 5"]
-
-
-def test_more_room_for_a_task_is_a_loss() -> None:
-    expected = costs(run(100, 20, room=300))
-    assert losses(run(100, 20, room=200), expected) == []
-    assert losses(run(100, 20, room=500), expected) == ["redis: bytes per queued task: 500, expected 300"]
+def test_the_guard_says_where_its_figures_do_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["guard"])
+    monkeypatch.setattr("benchmarks.guard.__main__.versions", lambda: {"python": "3.99"})
+    with pytest.raises(SystemExit, match=r"was made with .* Count on a version that is known to be good first"):
+        guard()
 
 
 def test_figures_go_where_the_document_has_a_place_for_them(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""What is counted, in a process of its own: ``python -m benchmarks.guard.steps URL STEP COUNT``."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks.load import BATCH, fill, new_task
+from benchmarks.worker import LocalWorker
+from distributed_queue import HybridQueue
+from distributed_queue.core.storage import ClaimRequest, Outcome, Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _open(queue: HybridQueue, count: int) -> None:
+    """Do nothing: what is left is the interpreter, the imports, and the first use of the storage."""
+
+
+def _put(queue: HybridQueue, count: int) -> None:
+    for _ in range(count):
+        queue.put(new_task())
+
+
+def _exchange(queue: HybridQueue, count: int) -> None:
+    """Claim and settle, without a worker."""
+    fill(queue, count)
+    request = ClaimRequest(("default",), "guard", BATCH, 30.0)
+    held = queue.storage.claim(request).tasks
+    while held:
+        settlements = [Settlement("default", task.id, task.attempt, Outcome.COMPLETE) for task in held]
+        held = queue.storage.exchange(settlements, request).claim.tasks
+
+
+def _work(queue: HybridQueue, count: int) -> None:
+    fill(queue, count)
+    with LocalWorker(queue, ["default"]) as worker:
+        worker.mark(count)
+        worker.start()
+        worker.finish()
+
+
+STEPS: dict[str, Callable[[HybridQueue, int], None]] = {
+    "open": _open,
+    "put": _put,
+    "put_many": fill,
+    "exchange": _exchange,
+    "work": _work,
+}
+FILLING = frozenset({"exchange", "work"})
+"""Those that first fill the queue, as ``put_many`` does."""
+
+
+if __name__ == "__main__":
+    with HybridQueue.from_url(sys.argv[1]) as first:
+        fill(first, BATCH)  # what is done once: scripts, statements, the first of everything
+        first.storage.clear("default")
+        STEPS[sys.argv[2]](first, int(sys.argv[3]))
