@@ -34,11 +34,11 @@ from distributed_queue.core.storage import (
 from distributed_queue.errors import QueueClosed, StorageError
 from distributed_queue.storage.redis import controlling, durability, enqueueing, listing, reading, workers
 from distributed_queue.storage.redis.addresses import read_url
+from distributed_queue.storage.redis.arrivals import Arrivals
 from distributed_queue.storage.redis.cluster import ClusterConnections
-from distributed_queue.storage.redis.codec import SECOND_MS, pack_id
+from distributed_queue.storage.redis.codec import pack_id
 from distributed_queue.storage.redis.exchanging import Exchanging
 from distributed_queue.storage.redis.gateway import Gateway
-from distributed_queue.storage.redis.keys import queue_keys
 from distributed_queue.storage.redis.operations import Operations
 from distributed_queue.storage.redis.single import SingleConnections
 from distributed_queue.storage.redis.waiting import WaitingRoom
@@ -109,18 +109,8 @@ class RedisStorage(Storage):
         return states
 
     def wait(self, queues: Sequence[str], timeout: float) -> tuple[str, ...]:
-        def look() -> tuple[tuple[str, ...], float | None]:
-            found, foreseen = [], []
-            replies = self._gateway.read([self._gateway.timed("peek", queue, "") for queue in queues])
-            for queue, (claimable, due, *_) in zip(queues, replies, strict=True):
-                if claimable:
-                    found.append(queue)
-                if due and not isinstance(self._clock, ManualClock):  # which tells by itself when it moves
-                    foreseen.append(float(due) / SECOND_MS)
-            return tuple(found), min(foreseen, default=None)
-
         self._connections.check_open()
-        return self._waiting.wait([queue_keys(queue).wake for queue in queues], timeout, look)
+        return self._waiting.wait(Arrivals(self._gateway, queues), timeout)
 
     def wake(self) -> None:
         # A server that is away has ended the waits by itself, and so has close().

@@ -14,6 +14,8 @@ marker wakes exactly one of them. The protocol, which loses no wake-up and bound
   come back by itself, sets the marker if something is due within ``BLOCK_SECONDS``.
 * **Who dies.** A marker popped by a client that then dies is lost. So every waiter looks again at least every
   ``BLOCK_SECONDS``, which bounds the delay, also of due times that were in the care of the dead one.
+* **What a waiter does with it.** A marker has the time at which it was set. One that is younger than the waiter's look
+  is news: the waiter is told at once, without another look, which would be a part of each task's latency.
 * **Idle wake-ups.** A marker that outlived its task costs one look: a look that finds nothing goes on waiting, and the
   marker is gone. There is at most one marker a queue, and one is set per call of a script, so waiters cannot spin.
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from redis.connection import Connection
 
+    from distributed_queue.storage.redis.arrivals import Arrivals
     from distributed_queue.storage.redis.connection import Connections
     from distributed_queue.storage.redis.pool import Command
 
@@ -88,16 +91,16 @@ class WaitingRoom:
         self._connections = connections
         self._start()
 
-    def wait(self, wake_keys: Sequence[bytes], timeout: float, look: Look[T]) -> T:
-        """Block until ``look`` finds queues, at most ``timeout`` seconds or until someone calls ``wake``."""
-        groups = self._connections.together(wake_keys)
+    def wait(self, arrivals: Arrivals, timeout: float) -> tuple[str, ...]:
+        """Block until queues have work, at most ``timeout`` seconds or until someone calls ``wake``."""
+        groups = self._connections.together(arrivals.keys)
         with self._waiter(groups, for_journal=False) as waiter:
             places = [(*group, key) for group, key in zip(groups, waiter.keys, strict=True)]
 
             def commands(seconds: float) -> list[Command]:
                 return [(b"BZPOPMIN", *keys, f"{seconds:.3f}") for keys in places]
 
-            return self._until(waiter, timeout, look, commands)
+            return self._until(waiter, timeout, arrivals.look, commands, arrivals.told)
 
     def follow(self, stream: bytes, after: int, timeout: float, look: Look[T]) -> T:
         """Block until ``look`` finds entries of the stream above a position. As ``wait``."""
@@ -110,7 +113,15 @@ class WaitingRoom:
 
             return self._until(waiter, timeout, look, commands)
 
-    def _until(self, waiter: Waiter, timeout: float, look: Look[T], commands: Commands) -> T:
+    def _until(
+        self,
+        waiter: Waiter,
+        timeout: float,
+        look: Look[T],
+        commands: Commands,
+        told: Callable[[Sequence[Any]], T] | None = None,
+    ) -> T:
+        """``told`` says what is found by the answers of the commands alone."""
         end = time.monotonic() + timeout
         while True:
             found, foreseen = look()
@@ -119,7 +130,9 @@ class WaitingRoom:
                 return found
             # Never less than a millisecond, so that a due time which is almost there cannot make this spin.
             block = max(0.001, min(left, BLOCK_SECONDS, BLOCK_SECONDS if foreseen is None else foreseen))
-            self._block(waiter, commands, block)
+            answers = self._block(waiter, commands, block)
+            if told is not None and (news := told(answers)):
+                return news
 
     def wake(self, *, journals: bool = True) -> None:
         """End the calls that are blocked now; without ``journals`` only those that wait for work."""
@@ -156,29 +169,32 @@ class WaitingRoom:
             with self._lock:
                 self._waiters.remove(waiter)
 
-    def _block(self, waiter: Waiter, commands: Commands, seconds: float) -> None:
-        """Run blocking commands for so long. They end where a server goes away, too: whoever waits looks again."""
+    def _block(self, waiter: Waiter, commands: Commands, seconds: float) -> list[Any]:
+        """Run blocking commands for so long; their answers.
+
+        They end where a server goes away, too, with no answer: whoever waits looks again.
+        """
         try:
             if len(waiter.keys) == 1:
-                self._block_on_one(waiter, commands, seconds)
-            else:
-                self._block_on_several(waiter, commands, seconds)
+                return [self._block_on_one(waiter, commands, seconds)]
+            return self._block_on_several(waiter, commands, seconds)
         except (redis.RedisError, OSError) as error:
             self._connections.check_open()
             if not is_passing(error):
                 raise translate(error, self._connections.url) from error
         except StorageUnavailable:
             pass  # The server that was to end the block is away; the block ended with its connection.
+        return []
 
-    def _block_on_one(self, waiter: Waiter, commands: Commands, seconds: float) -> None:
+    def _block_on_one(self, waiter: Waiter, commands: Commands, seconds: float) -> Any:
         coarse = seconds >= _COARSE_SECONDS
         with self._connections.blocking(waiter.keys[0]) as connection:
             connection.send_command(*commands(seconds if coarse else BLOCK_SECONDS)[0])
             if not coarse and not connection.can_read(seconds):
                 self._connections.run_all(waiter.wake_commands())
-            connection.read_response()
+            return connection.read_response()
 
-    def _block_on_several(self, waiter: Waiter, commands: Commands, seconds: float) -> None:
+    def _block_on_several(self, waiter: Waiter, commands: Commands, seconds: float) -> list[Any]:
         """Block on keys that no single command can name, until the first of them has news."""
         with ExitStack() as stack:
             connections = [stack.enter_context(self._connections.blocking(key)) for key in waiter.keys]
@@ -189,16 +205,18 @@ class WaitingRoom:
             if silent:
                 self._connections.run_all(waiter.wake_commands(silent))
             popped = [connection.read_response() for connection in connections]
-        self._tidy_up(waiter, silent, popped)
+        return self._tidy_up(waiter, silent, popped)
 
-    def _tidy_up(self, waiter: Waiter, silent: Sequence[bytes], popped: Sequence[Any]) -> None:
-        """Undo what came at once with the first news: other markers are for other waiters."""
-        keys = [pop[0] for pop in popped if pop is not None]
-        markers = [key for key in keys if key not in waiter.keys]
-        commands: list[Command] = [(b"ZADD", marker, 0, b"") for marker in markers[1:]]
+    def _tidy_up(self, waiter: Waiter, silent: Sequence[bytes], popped: Sequence[Any]) -> list[Any]:
+        """Undo what came at once with the first news: other markers are for other waiters. What this one keeps."""
+        came = [pop for pop in popped if pop is not None]
+        keys = [key for key, *_ in came]
+        markers = [pop for pop in came if pop[0] not in waiter.keys]
+        commands: list[Command] = [(b"ZADD", key, set_at, b"0") for key, _, set_at in markers[1:]]
         commands += [(b"DEL", key) for key in silent if key not in keys]
         if commands:
             self._connections.run_all(commands)
+        return markers[:1]
 
 
 def wait_for_any(connections: Sequence[Connection], seconds: float) -> set[int]:

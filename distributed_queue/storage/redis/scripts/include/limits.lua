@@ -63,9 +63,9 @@ local function outlook()
   return (lease and lease <= now or soonest == 0) or false, foreseen, soonest
 end
 
--- Wake the next waiter; see waiting.py.
+-- Wake the next waiter: a marker with the time; see waiting.py.
 local function wake()
-  redis.call('ZADD', WAKE, 0, '0')
+  redis.call('ZADD', WAKE, NOW, '0')
 end
 
 -- At the end of a step: pass on what this client will not see to, work now and work within the next few seconds.
