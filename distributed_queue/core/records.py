@@ -273,6 +273,24 @@ class QueueStats(msgspec.Struct, kw_only=True):
         )
 
 
+class TaskStack(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the handler of a task was when its worker looked."""
+
+    queue: str
+    task_id: str
+    attempt: int
+    seconds: float
+    """How long it had run."""
+    limit_seconds: float | None = None
+    """How long it may."""
+    stuck: bool = False
+    """It was told to stop and does not; its outcome will not count."""
+    frames: tuple[str, ...] = ()
+    """``file:line in function``, the outermost first; never a value."""
+    note: str = ""
+    """Why there are none."""
+
+
 class WorkerInfo(msgspec.Struct, kw_only=True):
     """A worker as it reports itself with each beat."""
 
@@ -298,12 +316,20 @@ class WorkerInfo(msgspec.Struct, kw_only=True):
     claimed_at: float | None = None
     """When it last asked for work, by the worker's clock."""
     version: str = ""
+    memory_bytes: int = 0
+    """What its process has in memory, without its children; 0 where the system does not tell."""
+    cpu_share: float = 0.0
+    """Processors that its process kept busy since the beat before."""
+    inspections: int = 0
+    """How often it was told to ``inspect``: so one sees whether the stacks are those that one asked for."""
+    stacks: tuple[TaskStack, ...] = ()
+    """Of what runs, for a while after it was told to ``inspect``; bounded in number and size."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is told with the answer to its beat."""
 
-    action: Literal["pause", "resume", "scale", "stop", "cancel"]
+    action: Literal["pause", "resume", "scale", "stop", "cancel", "inspect"]
     max_workers: int | None = None
     """For ``scale``."""
     queue: str | None = None

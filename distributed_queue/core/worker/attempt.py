@@ -106,6 +106,11 @@ class Attempt:
         """The lease that the attempt works under."""
         return Lease(self.claimed.queue, self.claimed.id, self.claimed.attempt)
 
+    @property
+    def place(self) -> int | asyncio.Task[Any] | None:
+        """The thread or the task of the event loop that the handler runs in; None if that is a child process."""
+        return self._thread_id if self._loop_task is None else self._loop_task
+
     def begin(self, loop_task: asyncio.Task[Any] | None = None, stop: Callable[[], None] | None = None) -> bool:
         """The handler is about to run. False if it must not any more.
 

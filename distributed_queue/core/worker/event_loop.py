@@ -33,6 +33,10 @@ class HandlerLoop:
         """How many handlers do not end, though they were cancelled. Others run in their places, if the loop does."""
         return len(self._stuck)
 
+    def stuck_attempts(self) -> list[Attempt]:
+        """Those that these handlers run."""
+        return list(self._stuck)
+
     def submit(self, attempts: Sequence[Attempt]) -> None:
         """Queue attempts, all in one call into the loop."""
         if self._loop is None:

@@ -58,6 +58,10 @@ class Places:
         """How many handlers do not end, though they were told to; child processes are killed and never among them."""
         return self._threads.stuck + self._loop.stuck
 
+    def stuck_attempts(self) -> list[Attempt]:
+        """What they run."""
+        return self._threads.stuck_attempts() + self._loop.stuck_attempts()
+
     def close(self) -> None:
         """End what is idle, and what still runs as far as that is possible."""
         self._threads.close()

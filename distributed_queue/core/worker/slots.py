@@ -37,6 +37,11 @@ class Slots:
         """How many threads do not come back from their handlers, though others have taken their places."""
         return len(self._stuck)
 
+    def stuck_attempts(self) -> list[Attempt]:
+        """What these threads run."""
+        with self._lock:
+            return [attempt for number, attempt in list(self._current.items()) if number in self._stuck]
+
     def submit(self, attempts: Iterable[Attempt], held: int) -> None:
         """Queue attempts; ``held`` is how many the worker has in all, which is how many threads may be needed."""
         if len(self._threads) < min(self._size, held):

@@ -16,6 +16,7 @@ from distributed_queue.core.worker.book import AttemptBook
 from distributed_queue.core.worker.children import Children
 from distributed_queue.core.worker.config import LEASE_SECONDS, WorkerConfig, check_slots
 from distributed_queue.core.worker.handlers import HandlerTable
+from distributed_queue.core.worker.inspection import Inspection
 from distributed_queue.core.worker.keeper import Keeper, identity
 from distributed_queue.core.worker.listener import Listener
 from distributed_queue.core.worker.places import Places
@@ -23,6 +24,7 @@ from distributed_queue.core.worker.progress import store_progress
 from distributed_queue.core.worker.pump import Pump
 from distributed_queue.core.worker.runner import Runner
 from distributed_queue.core.worker.turns import Turns
+from distributed_queue.core.worker.usage import CpuShare, resident_bytes
 from distributed_queue.errors import DistributedQueueError, LeaseLost, TaskCancelled
 
 if TYPE_CHECKING:
@@ -155,6 +157,13 @@ class Worker:
             parts.places.resize(max_workers)
             parts.pump.nudge()
 
+    def inspect(self) -> None:
+        """Look where the handlers are now, and report it to the storage for a while. Does nothing if it is stopped."""
+        parts = self._parts
+        if parts is not None:
+            parts.inspection.take()
+            parts.keeper.hurry()
+
     def is_claiming(self) -> bool:
         """Whether the worker does its work: it has claimed lately, or is paused, or all its slots are busy."""
         parts = self._parts
@@ -258,6 +267,8 @@ class _Parts:
         children = Children(config)
         self.runner = self._make_runner(handlers, children)
         self.places = Places(config, handlers, self.runner, children)
+        self.inspection = Inspection(self.book.running, self.places.stuck_attempts)
+        self._cpu = CpuShare()
 
     def _make_runner(self, handlers: HandlerTable, children: Children) -> Runner:
         storage = self._storage
@@ -332,6 +343,7 @@ class _Parts:
 
     def _describe(self) -> WorkerInfo:
         pump = self.pump
+        inspections, stacks = self.inspection.report()
         return msgspec.structs.replace(
             self._identity,
             queues=tuple(self._worker.config.queues or ()),
@@ -343,6 +355,10 @@ class _Parts:
             failed=pump.failed,
             stuck=self.places.stuck,
             claimed_at=SystemClock().now() - (time.monotonic() - pump.claimed_at),
+            memory_bytes=resident_bytes(),
+            cpu_share=round(self._cpu.measure(), 3),
+            inspections=inspections,
+            stacks=stacks,
         )
 
     def _obey(self, command: Command) -> None:
@@ -355,6 +371,8 @@ class _Parts:
             self._worker.scale(command.max_workers)
         elif command.action == "stop":
             self._worker.stop(wait=False)
+        elif command.action == "inspect":
+            self._worker.inspect()
         elif command.action == "cancel" and command.task_id is not None:
             self.keeper.cancel(command.queue, command.task_id)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from distributed_queue.core.storage import WORKER_TTL_SECONDS, Command, WorkerInfo
+from distributed_queue.core.storage import WORKER_TTL_SECONDS, Command, TaskStack, WorkerInfo
 from distributed_queue.testing.builders import worker_info
 from distributed_queue.testing.steps import enqueue
 
@@ -22,6 +22,7 @@ COMMANDS = [
     STOP,
     Command(action="scale", max_workers=7),
     Command(action="cancel", queue="q", task_id="t1"),
+    Command(action="inspect"),
 ]
 
 
@@ -49,6 +50,13 @@ class TestWorkers:
             beat_at=1.0,
             claimed_at=clock.now() - 0.25,
             version="1.2.3",
+            memory_bytes=64 << 20,
+            cpu_share=0.75,
+            inspections=3,
+            stacks=(
+                TaskStack(queue="q", task_id="t1", attempt=2, seconds=1.5, frames=("app/mail ✉.py:7 in send",)),
+                TaskStack(queue="q", task_id="t2", attempt=1, seconds=9.0, limit_seconds=60.0, stuck=True, note="none"),
+            ),
         )
         storage.beat(reported)
         assert storage.workers() == [msgspec.structs.replace(reported, beat_at=clock.now())]

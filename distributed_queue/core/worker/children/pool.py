@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.worker.children.child import serve
 from distributed_queue.core.worker.children.wire import Raised, Returned, decode_answer, encode
+from distributed_queue.core.worker.usage import resident_bytes
 from distributed_queue.errors import ProcessDied
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ class Child:
         if limit is None:
             return
         while not self._connection.poll(_LOOK_SECONDS):
-            taken = _resident_bytes(self._process.pid)
+            taken = resident_bytes(self._process.pid)
             if taken > limit:
                 self.kill()
                 raise ProcessDied(
@@ -155,11 +154,3 @@ class Children:
             or (config.child_max_age is not None and time.monotonic() - child.started >= config.child_max_age)
             or (config.child_max_memory is not None and child.memory_bytes > config.child_max_memory)
         )
-
-
-def _resident_bytes(pid: int | None) -> int:
-    """What a process takes now; 0 where the system does not tell: then it is looked at between tasks only."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError, AttributeError):
-        return 0
