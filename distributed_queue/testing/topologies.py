@@ -251,8 +251,8 @@ class Sentinel(RedisServer):
         figures = [state.get(name) for name in ("port", "num-slaves", "num-other-sentinels")]
         return figures == [primary_port, 2, 2] and not (state["is_sdown"] or state["is_odown"])
 
-    def _arguments(self) -> list[str]:
-        return [str(self._configuration), "--sentinel"]
+    def _command(self) -> list[str]:
+        return [self._program, str(self._configuration), "--sentinel"]
 
 
 class RedisCluster(Topology):
