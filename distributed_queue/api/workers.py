@@ -19,6 +19,7 @@ from distributed_queue.api.options import PREFIX
 from distributed_queue.api.problems import ApiProblem
 from distributed_queue.api.routes import JsonRoute
 from distributed_queue.api.services import Provided, Services, json_response
+from distributed_queue.api.usage import usage_document
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.storage import Command, WorkerInfo
 from distributed_queue.core.worker import Worker, WorkerConfig, WorkerPool
@@ -191,6 +192,21 @@ async def scale_worker(request: Request, services: Provided, worker_name: Worker
     return _steered(worker, "scale")
 
 
+@router.post(
+    "/workers/{worker_name}/inspect",
+    response_model=SteeredOut,
+    operation_id="inspect_worker",
+    responses=problems("worker-not-found"),
+)
+async def inspect_worker(services: Provided, worker_name: WorkerName) -> Response:
+    """Let a worker look where its handlers are. It tells it as `stacks` within seconds, for half a minute."""
+    worker = _own(services, worker_name)
+    if worker is None:
+        return await _steer_remote(services, worker_name, Command(action="inspect"))
+    worker.inspect()
+    return _steered(worker, "inspect")
+
+
 def _own(services: Services, name: str) -> Worker | None:
     return services.pool.workers.get(name) if services.pool else None
 
@@ -251,7 +267,7 @@ def _local(worker: Worker, info: WorkerInfo | None) -> dict[str, Any]:
         "host": platform.node(),
         "pid": os.getpid(),
         "version": __version__,
-        **_times(info),
+        **_reported(info),
     }
 
 
@@ -266,17 +282,19 @@ def _remote(info: WorkerInfo) -> dict[str, Any]:
         "host": info.host,
         "pid": info.pid,
         "version": info.version or None,
-        **_times(info),
+        **_reported(info),
     }
 
 
 _SHARED = ("name", "state", "paused", "max_workers", "active_tasks", "processed", "failed", "stuck")
 
 
-def _times(info: WorkerInfo | None) -> dict[str, Any]:
+def _reported(info: WorkerInfo | None) -> dict[str, Any]:
     if info is None:
-        return {"started_at": None, "beat_age_seconds": None}
+        unknown = ("started_at", "beat_age_seconds", "memory_bytes", "cpu_share", "inspections")
+        return {**dict.fromkeys(unknown), "stacks": []}
     return {
         "started_at": iso(info.started_at) if info.started_at else None,
         "beat_age_seconds": round(max(0.0, _now() - info.beat_at), 3),
+        **usage_document(info),
     }

@@ -50,6 +50,11 @@ def duration(seconds: float | None) -> str:
     return " ".join(f"{count}{unit}" for count, unit in parts[first : first + 2] if count)
 
 
+def size(count: int) -> str:
+    """``70 MiB``; nothing for 0, which stands for what is not known."""
+    return f"{count / (1 << 20):,.0f} MiB" if count else ""
+
+
 def plural(count: int, noun: str) -> str:
     """``1 task``, ``2,000 tasks``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from distributed_queue.api.documents import iso
+from distributed_queue.api.usage import usage_document
 from distributed_queue.cli.command import Group
 from distributed_queue.cli.exits import NotFound
+from distributed_queue.cli.inspecting import inspect, print_stacks
 from distributed_queue.cli.session import Session
-from distributed_queue.cli.text import duration, plural
+from distributed_queue.cli.text import duration, plural, size
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.storage import Command
 
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 workers = Group(
     "workers",
-    help="List workers of all processes, and pause, resume, scale and stop them.",
-    examples=("dq workers list", "dq workers scale worker-1 20"),
+    help="List workers of all processes, look into them, and pause, resume, scale and stop them.",
+    examples=("dq workers list", "dq workers stacks worker-1", "dq workers scale worker-1 20"),
 )
 _names = click.argument("names", nargs=-1, metavar="[NAME]...")
 _all = click.option("--all", "every", is_flag=True, help="All workers of all processes.")
@@ -37,7 +39,7 @@ def list_(session: Session) -> None:
     session.out.show(
         {"items": [worker_json(worker, now) for worker in found]},
         lambda: session.out.table(
-            ("NAME", "STATE", "BUSY", "DONE", "FAILED", "STUCK", "UP", "PROCESS", "QUEUES"),
+            ("NAME", "STATE", "BUSY", "DONE", "FAILED", "STUCK", "MEMORY", "CPU", "UP", "PROCESS", "QUEUES"),
             (
                 (
                     worker.name,
@@ -46,6 +48,8 @@ def list_(session: Session) -> None:
                     worker.processed,
                     worker.failed,
                     worker.stuck,
+                    size(worker.memory_bytes),
+                    f"{worker.cpu_share:.0%}",
                     duration(now - worker.started_at),
                     f"{worker.pid} on {worker.host}",
                     ", ".join(worker.queues) or "all",
@@ -56,6 +60,24 @@ def list_(session: Session) -> None:
     )
     if not found and not session.as_json:
         session.out.note("No workers. Start one with: dq worker MODULE")
+
+
+@workers.command("stacks", examples=("dq workers stacks worker-1", "dq workers stacks --all --json"))
+@_names
+@_all
+@click.pass_obj
+def stacks(session: Session, names: tuple[str, ...], every: bool) -> None:
+    """Show where the handlers of workers are now: files, lines and functions, no values."""
+    _check_choice(names, every=every)
+    with session.shared_queue() as queue:
+        chosen = _choose(queue.workers(), names, every=every)
+        with session.out.busy("Asking"):
+            seen = inspect(queue, chosen)
+    items = [{"worker": worker.name, "id": worker.id, "stacks": usage_document(worker)["stacks"]} for worker in seen]
+    session.out.show({"items": items}, lambda: print_stacks(session.out, seen))
+    silent = len(chosen) - len(seen)
+    if silent:
+        session.out.note(f"{plural(silent, 'worker')} did not tell in time; older versions cannot.")
 
 
 @workers.command("pause", examples=("dq workers pause worker-1", "dq workers pause --all"))
@@ -115,13 +137,13 @@ def worker_json(worker: WorkerInfo, now: float) -> dict[str, Any]:
         "started_at": iso(worker.started_at),
         "beat_age_seconds": round(max(0.0, now - worker.beat_at), 3),
         "version": worker.version,
+        **usage_document(worker),
     }
 
 
 def _tell(session: Session, names: Sequence[str], command: Command, *, every: bool) -> None:
     """Leave a command for workers, which names or ids stand for."""
-    if bool(names) == every:
-        raise click.UsageError("Name the workers, or say --all")
+    _check_choice(names, every=every)
     with session.shared_queue() as queue:
         chosen = _choose(queue.workers(), names, every=every)
         for worker in chosen:
@@ -133,6 +155,11 @@ def _tell(session: Session, names: Sequence[str], command: Command, *, every: bo
     )
     if not session.as_json:
         session.out.note("They obey with their next beat, within two seconds.")
+
+
+def _check_choice(names: Sequence[str], *, every: bool) -> None:
+    if bool(names) == every:
+        raise click.UsageError("Name the workers, or say --all")
 
 
 def _choose(live: Sequence[WorkerInfo], names: Sequence[str], *, every: bool) -> list[WorkerInfo]:

@@ -241,6 +241,8 @@ class Desk:
             worker.stop(wait=False)
         elif command.action == "scale" and command.max_workers is not None:
             worker.scale(command.max_workers)
+        elif command.action == "inspect":
+            worker.inspect()
 
     def _own(self, worker_id: str) -> Worker | None:
         workers = self.pool.workers.values() if self.pool else ()

@@ -71,6 +71,7 @@ ACCESS: dict[tuple[str, str], Role | None] = {
     ("DELETE", f"{PREFIX}/workers/{{worker_name}}"): _ADMIN,
     ("POST", f"{PREFIX}/workers/{{worker_name}}/pause"): _ADMIN,
     ("POST", f"{PREFIX}/workers/{{worker_name}}/resume"): _ADMIN,
+    ("POST", f"{PREFIX}/workers/{{worker_name}}/inspect"): _ADMIN,
     ("POST", f"{PREFIX}/workers/{{worker_name}}/scale"): _ADMIN,
 }
 """Method and address of every endpoint, and the role that it needs. HEAD needs what GET needs."""

@@ -27,6 +27,21 @@ _WORKER_EXAMPLE = {
     "started_at": EXAMPLE_TIME,
     "beat_age_seconds": 0.8,
     "version": "0.1.0",
+    "memory_bytes": 73_400_320,
+    "cpu_share": 0.12,
+    "inspections": 1,
+    "stacks": [
+        {
+            "queue": "mail",
+            "task_id": EXAMPLE_ID,
+            "attempt": 1,
+            "seconds": 41.5,
+            "limit_seconds": 60.0,
+            "stuck": False,
+            "frames": ["shop/mail.py:42 in send", "python3.11/ssl.py:1166 in SSLSocket.read"],
+            "note": "",
+        }
+    ],
 }
 
 
@@ -44,6 +59,19 @@ class WorkerIn(In):
         30.0, ge=0, le=1e6, description="Seconds that handlers get to finish when it stops."
     )
     queues: list[QueueNameText] | None = Field(None, min_length=1, description="In order of preference; null is all.")
+
+
+class StackOut(Out):
+    """Where the handler of a task was when its worker looked."""
+
+    queue: str
+    task_id: str
+    attempt: int
+    seconds: float = Field(description="How long it had run.")
+    limit_seconds: float | None = Field(description="How long it may.")
+    stuck: bool = Field(description="It was told to stop and does not; its outcome will not count.")
+    frames: list[str] = Field(description="`file:line in function`, the outermost first; no values.")
+    note: str = Field(description="Why there are none.")
 
 
 class WorkerOut(Out):
@@ -68,6 +96,10 @@ class WorkerOut(Out):
     started_at: datetime | None
     beat_age_seconds: float | None = Field(description="How long ago it last reported to the storage.")
     version: str | None
+    memory_bytes: int | None = Field(description="What its process has in memory; null where that is not known.")
+    cpu_share: float | None = Field(description="Processors that its process kept busy since the report before.")
+    inspections: int | None = Field(description="How often it has looked where its handlers are.")
+    stacks: list[StackOut] = Field(description="What it saw, for half a minute; empty unless it was asked.")
 
 
 class WorkersOut(Out):
@@ -96,7 +128,7 @@ class SteeredOut(Out):
     )
 
     name: str
-    action: Literal["pause", "resume", "scale", "stop"]
+    action: Literal["pause", "resume", "scale", "stop", "inspect"]
     origin: Literal["local", "remote"]
     count: int = Field(description="Workers of that name.")
     state: str | None = Field(description="The worker's state now; null for those of other processes.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from distributed_queue.core.storage import Command
 from distributed_queue.dashboard.gate import Permission
@@ -21,6 +22,7 @@ _DONE = {
     "resume": "takes tasks again",
     "stop": "finishes what runs, then stops",
     "scale": "changes its slots",
+    "inspect": "looks where its handlers are",
 }
 _MAX_SLOTS = 10_000
 
@@ -42,11 +44,21 @@ async def show(request: Request) -> Response:
             request, "problem.html", "No such worker", 404, reason="No live worker has this id.", advice=advice
         )
     tasks = await dashboard.desk.run(dashboard.desk.running_on, worker.id)
-    return render(request, "worker.html", f"Worker {worker.name}", worker=worker, tasks=tasks, quiet=QUIET_SECONDS)
+    stacks = {(stack.queue, stack.task_id, stack.attempt): stack for stack in worker.stacks}
+    return render(
+        request,
+        "worker.html",
+        f"Worker {worker.name}",
+        worker=worker,
+        tasks=tasks,
+        stacks=stacks,
+        stuck=[stack for stack in worker.stacks if stack.stuck],
+        quiet=QUIET_SECONDS,
+    )
 
 
 async def steer(request: Request) -> Response:
-    """Pause, resume, scale or stop one."""
+    """Pause, resume, scale or stop one, or look into it."""
     need(request, Permission.ADMIN)
     dashboard, form = dashboard_of(request), form_of(request)
     worker = _find(dashboard.sampler.latest, form.one("id"))
@@ -56,7 +68,7 @@ async def steer(request: Request) -> Response:
     note(request, action=action, worker=worker.name)
     await dashboard.desk.run(dashboard.desk.steer, worker.id, _command(action, form.one("slots")))
     text = f"Worker {worker.name} {_DONE[action]}. It shows with its next report."
-    return go(request, "/workers", text)
+    return go(request, f"/worker?id={quote(worker.id)}" if action == "inspect" else "/workers", text)
 
 
 def _command(action: str, slots: str) -> Command:
@@ -64,6 +76,8 @@ def _command(action: str, slots: str) -> Command:
         if not slots.isascii() or not slots.isdigit() or not 1 <= int(slots) <= _MAX_SLOTS:
             raise InvalidInput(f"Slots are a whole number from 1 to {_MAX_SLOTS:,}.")
         return Command(action="scale", max_workers=int(slots))
+    if action == "inspect":
+        return Command(action="inspect")
     if action == "pause":
         return Command(action="pause")
     if action == "resume":

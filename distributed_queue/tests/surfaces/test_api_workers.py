@@ -175,6 +175,29 @@ def test_a_worker_is_scaled(api: Api) -> None:
     assert by_name(api)["w1"]["max_workers"] == 9
 
 
+def test_a_worker_tells_where_its_handlers_are() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(_: Any) -> None:
+        entered.set()
+        leave.wait(LIMIT)
+
+    with serve_with_workers(handlers={"slow": slow}) as api:
+        task = api.submit({"type": "slow"})
+        assert entered.wait(LIMIT)
+        assert by_name(api)["w1"]["stacks"] == []
+        told = api.post("/workers/w1/inspect")
+        assert (told["action"], told["origin"]) == ("inspect", "local")
+        eventually(lambda: by_name(api)["w1"]["stacks"])
+        worker = by_name(api)["w1"]
+        leave.set()
+    (stack,) = worker["stacks"]
+    assert stack["task_id"] == task["task_id"]
+    assert stack["frames"][0].endswith("slow")
+    assert worker["memory_bytes"] > 1 << 20
+    assert worker["inspections"] == 1
+
+
 @pytest.mark.slow
 def test_workers_of_other_processes_obey_with_their_next_beat(api: Api) -> None:
     with foreign(api) as far:
@@ -195,6 +218,7 @@ def test_workers_of_other_processes_obey_with_their_next_beat(api: Api) -> None:
     [
         ("POST", "/workers/nobody/pause"),
         ("POST", "/workers/nobody/resume"),
+        ("POST", "/workers/nobody/inspect"),
         ("POST", "/workers/nobody/scale"),
         ("DELETE", "/workers/nobody"),
     ],
@@ -214,7 +238,8 @@ def test_a_server_without_workers_says_so() -> None:
 
 def test_a_server_without_workers_steers_those_of_other_processes() -> None:
     with serve() as api, foreign(api) as far:
-        assert api.client.post("/workers/far/pause").status_code == 202
+        for verb in ("pause", "inspect"):
+            assert api.client.post(f"/workers/far/{verb}").status_code == 202
         assert api.post("/workers/stop?everywhere=true") == {"running": False, "workers": 0, "told": 1}
         assert far.join(LIMIT)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -82,6 +84,29 @@ def test_workers_are_listed_and_obey(dq: Dq, queue: HybridQueue) -> None:
         dq("workers", "resume", worker.worker_id)
         dq("workers", "stop", "w1")
         assert worker.join(LIMIT)
+
+
+def test_workers_tell_where_their_handlers_are(dq: Dq, queue: HybridQueue) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def send(_: object) -> None:
+        begun.set()
+        go_on.wait(LIMIT)
+
+    with running(queue, name="w1", handlers={"default": send}):
+        task = put(queue, timeout=60.0)
+        assert begun.wait(LIMIT)
+        shown = dq("workers", "stacks", "w1").out
+        (item,) = dq("workers", "stacks", "--all", "--json").json["items"]
+        go_on.set()
+    assert shown.startswith("w1: 1 task, pid ")
+    assert f"  {task.task_id} in default, attempt 1, for " in shown
+    assert "limit 1m" in shown
+    assert re.search(r"(?m)^    \S+/test_cli_queues.py:\d+ in .*send$", shown)
+    (stack,) = item["stacks"]
+    assert (item["worker"], stack["task_id"], stack["stuck"]) == ("w1", task.task_id, False)
+    assert dq("workers", "stacks", "nobody").code == ExitCode.NOT_FOUND
+    assert dq("workers", "stacks").code == ExitCode.USAGE
 
 
 def test_a_worker_that_does_not_live_is_not_found(dq: Dq) -> None:

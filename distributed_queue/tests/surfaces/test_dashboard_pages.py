@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.errors import StorageUnavailable
 from distributed_queue.tests.security.keyring import every_kind, revoke_key
-from distributed_queue.tests.steps import eventually, look, put, take
+from distributed_queue.tests.steps import LIMIT, eventually, look, put, take
 from distributed_queue.tests.surfaces.api_server import make_pool
 from distributed_queue.tests.surfaces.dashboard_server import SAME_ORIGIN, Site, site, text_of
 
@@ -231,6 +232,34 @@ def test_workers_are_shown_with_what_they_run_and_steered() -> None:
         here.send("/worker", link[1], id=identifier, action="resume")
         here.send("/worker", link[1], id=identifier, action="stop")
         eventually(lambda: not worker.running)
+
+
+def test_where_a_running_handler_is_can_be_looked_at() -> None:
+    queue = HybridQueue()
+    pool = make_pool(queue)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def send(_: object) -> None:
+        begun.set()
+        go_on.wait(LIMIT)
+
+    with queue, site(queue, pool=pool) as here:
+        pool.workers["w1"].register_handler("send", send)
+        task = put(queue, {"type": "send", "data": "canary-7f3a"}, timeout=60.0)
+        assert begun.wait(LIMIT)
+        eventually(lambda: here.dashboard.sampler.look().workers)
+        identifier = here.dashboard.sampler.latest.workers[0].id
+        path = f"/worker?id={identifier}"
+        page = here.page(path)
+        assert re.search(rf"{task.task_id} send default 1 .* of 1 min", page)
+        assert "Stack:" not in page
+        here.send("/worker", path, id=identifier, action="inspect")
+        eventually(lambda: here.dashboard.sampler.look().workers[0].stacks)
+        page = here.page(path)
+        go_on.set()
+    assert re.search(r"Stack: \S+/threading.py:\d+ in .*test_dashboard_pages.py:\d+ in \S*send", page)
+    assert "MiB" in page
+    assert "canary-7f3a" not in page
 
 
 def test_the_journal_shows_what_happened(here: Site, queue: HybridQueue) -> None:
