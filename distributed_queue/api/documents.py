@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from distributed_queue.core.task import MAX_EPOCH_SECONDS
+from distributed_queue.core.times import iso
 
 if TYPE_CHECKING:
     from distributed_queue.core.notes import AttemptRecord
     from distributed_queue.core.storage import QueueStats
     from distributed_queue.core.task import Task
 
-
-def iso(seconds: float) -> str:
-    """A time as RFC 3339 with milliseconds, in UTC."""
-    # The last second of the year 9999 is as far as the format goes, and nothing was before the epoch.
-    moment = datetime.fromtimestamp(max(0.0, min(seconds, MAX_EPOCH_SECONDS - 1)), timezone.utc)
-    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+__all__ = ["attempt_document", "iso", "iso_or_none", "queue_document", "task_document"]
 
 
 def iso_or_none(seconds: float | None) -> str | None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import msgspec
 from fastapi.sse import KEEPALIVE_COMMENT
 
-from distributed_queue.api.documents import iso
 from distributed_queue.api.follower import Follower
 from distributed_queue.api.marks import Mark, encode_marks
 from distributed_queue.api.problems import ApiProblem, retry_after
+from distributed_queue.core.times import iso
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:

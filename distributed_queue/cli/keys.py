@@ -12,7 +12,7 @@ import msgspec
 from distributed_queue.api.auth.keyfile import LOOK_SECONDS, changing_keys, read_keys
 from distributed_queue.api.auth.keys import NAME, make_key
 from distributed_queue.api.auth.roles import Role
-from distributed_queue.api.documents import iso, iso_or_none
+from distributed_queue.api.documents import iso_or_none
 from distributed_queue.cli.command import Group
 from distributed_queue.cli.exits import Conflict, NotFound
 from distributed_queue.cli.options import setting_option
@@ -20,6 +20,7 @@ from distributed_queue.cli.session import Session
 from distributed_queue.cli.text import plural
 from distributed_queue.cli.values import Duration
 from distributed_queue.core.clock import SystemClock
+from distributed_queue.core.times import iso
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from distributed_queue.api.documents import iso
 from distributed_queue.cli.text import visible
+from distributed_queue.core.times import iso
 from distributed_queue.observability.logs import Redaction, Repetitions, TaskContext, passwords
 
 if TYPE_CHECKING:

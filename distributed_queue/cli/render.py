@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from distributed_queue.api.documents import iso, task_document
+from distributed_queue.api.documents import task_document
 from distributed_queue.cli.text import duration, json_text, one_line
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.times import iso
 from distributed_queue.errors import TaskFailed
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from distributed_queue.cli.signals import StopSignals
 from distributed_queue.cli.supervisor import Supervisor, is_orphan, is_supervised
 from distributed_queue.cli.text import plural
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.options import split_weights
+from distributed_queue.core.options import is_apart, split_weights
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError, DistributedQueueError, MissingDependency
 
@@ -223,5 +223,7 @@ def _is_idle(one: Worker, queue: HybridQueue) -> bool:
         every = queue.storage.stats(one.config.queues)
     except DistributedQueueError:
         return False  # the worker itself says that the storage is away
+    if one.config.queues is None:
+        every = [stats for stats in every if not is_apart(stats.queue)]
     waiting = sum(stats.counts[TaskStatus.PENDING] for stats in every if not stats.config.paused)
     return waiting == 0 and one.get_stats()["active_tasks"] == 0

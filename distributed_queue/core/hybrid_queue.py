@@ -13,7 +13,7 @@ import msgspec
 
 from distributed_queue.core.held import HeldLeases
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.options import check_count, check_number, check_queue_names, check_word
+from distributed_queue.core.options import check_count, check_number, check_queue_names, check_word, is_apart
 from distributed_queue.core.payload import MAX_BODY_BYTES
 from distributed_queue.core.registry import open_storage
 from distributed_queue.core.storage import (
@@ -425,7 +425,7 @@ class HybridQueue:
         self.storage.wake()
 
     def _look_for_queues(self) -> tuple[str, ...]:
-        self._known = self.storage.queues()
+        self._known = tuple(name for name in self.storage.queues() if not is_apart(name))
         return self._known
 
     def _find(self, task_id: str) -> StoredTask | None:

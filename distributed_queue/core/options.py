@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Enum)
 HEAVIEST = 1000
+_APART = "dq.webhooks"
+
+
+def is_apart(queue: str) -> bool:
+    """Whether a queue is the library's own: only who names it takes from it, not who takes from all there are."""
+    return queue.startswith(_APART)
 
 
 def check_number(name: str, value: Any, lowest: float, highest: float) -> float:

@@ -22,6 +22,7 @@ from distributed_queue.core.payload import (
 )
 from distributed_queue.core.retry import MAX_DELAY_SECONDS, MAX_RETRIES_LIMIT, RetryPolicy
 from distributed_queue.core.storage import ClaimedTask, NewTask, StoredTask, check_queue_name
+from distributed_queue.core.times import MAX_EPOCH_SECONDS
 from distributed_queue.errors import InvalidTask
 
 MIN_PRIORITY = 0
@@ -31,8 +32,6 @@ DEFAULT_PRIORITY = 100
 DEFAULT_MAX_RETRIES = 3
 MAX_HEADERS_LENGTH = 8192
 """Characters of all names and values together: what W3C's trace context and baggage may take."""
-MAX_EPOCH_SECONDS = 253_402_300_800.0
-"""The end of the year 9999."""
 
 _TASK_ID = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
-import stat
-import tempfile
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from distributed_queue.api.auth.keys import KeyRecord
+from distributed_queue.core.files import locked, look, read_closed, replace
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """How often a server looks whether the file changed, while requests come: a revoked key works this long at most."""
 
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_MAX_BYTES = 16 << 20
+_WHAT = "key file"
 
 
 class _Content(msgspec.Struct, forbid_unknown_fields=True):
@@ -41,16 +37,11 @@ _decode = msgspec.json.Decoder(_Content).decode
 def read_keys(path: Path) -> list[KeyRecord]:
     """The keys of a file. Raises ``ConfigurationError`` where it is missing, damaged, or others may write to it."""
     try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & _OTHERS_WRITE:
-                raise ConfigurationError(f"Others may write to the key file {path}. Close it: chmod go-w {path}")
-            content = _decode(file.read(_MAX_BYTES))
+        content = _decode(read_closed(path, _WHAT))
     except FileNotFoundError:
         raise ConfigurationError(
             f"There is no key file {path}. Make its first key: dq keys create --name NAME --role ROLE"
         ) from None
-    except OSError as error:
-        raise ConfigurationError(f"The key file {path} cannot be read: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # The error's own text may show what the file has.
         raise ConfigurationError(f"The key file {path} is damaged; dq keys writes it, nothing else should") from error
@@ -66,36 +57,10 @@ def changing_keys(path: Path) -> Iterator[list[KeyRecord]]:
     A file that does not exist is made. Raises as ``read_keys`` does.
     """
     path = path.resolve()
-    try:
-        folder = os.open(path.parent, os.O_RDONLY)
-    except OSError as error:
-        raise ConfigurationError(f"The folder {path.parent} cannot be used: {error.strerror}") from error
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+    with locked(path):
         keys = read_keys(path) if path.exists() else []
         yield keys
-        _write(path, keys)
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _write(path: Path, keys: list[KeyRecord]) -> None:
-    content = msgspec.json.format(_encode(_Content(1, keys)), indent=2) + b"\n"
-    try:
-        # Made with mode 0600, before anything is in it.
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise ConfigurationError(f"The key file {path} cannot be written: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise ConfigurationError(f"The key file {path} cannot be written: {error.strerror}") from error
+        replace(path, msgspec.json.format(_encode(_Content(1, keys)), indent=2) + b"\n", _WHAT)
 
 
 class KeyFile:
@@ -107,7 +72,7 @@ class KeyFile:
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.path = path
         self._monotonic = monotonic
-        self._seen = self._look()
+        self._seen = look(self.path)
         self._looked_at = monotonic()
         self._keys = {key.id: key for key in read_keys(path)}
 
@@ -127,15 +92,8 @@ class KeyFile:
             self._looked_at = now
             self._read_if_changed()
 
-    def _look(self) -> tuple[int, ...] | None:
-        try:
-            found = self.path.stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
-
     def _read_if_changed(self) -> None:
-        seen = self._look()
+        seen = look(self.path)
         if seen == self._seen:
             return
         self._seen = seen

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.task import MAX_EPOCH_SECONDS
+from distributed_queue.core.times import MAX_EPOCH_SECONDS
 
 EXAMPLE_ID = "0192f0c1-7a7e-7cc3-98c4-dc0c0c07398f"
 EXAMPLE_TIME = "2026-08-01T12:00:00.000Z"

@@ -10,6 +10,7 @@ from collections import deque
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from distributed_queue.core.options import is_apart
 from distributed_queue.core.storage import ClaimRequest, Outcome
 from distributed_queue.core.worker.attempt import Attempt, State
 from distributed_queue.core.worker.courier import Couriers, Errand
@@ -112,8 +113,9 @@ class Pump(threading.Thread):
 
     def offer_queues(self, queues: tuple[str, ...]) -> None:
         """These queues exist; a worker that takes from all notices new ones."""
-        if queues != self._turns.queues:
-            self._mailbox.put(Offer(queues))
+        common = tuple(queue for queue in queues if not is_apart(queue))
+        if common != self._turns.queues:
+            self._mailbox.put(Offer(common))
 
     def finish(self) -> None:
         """Report what there is to report, then end."""
