@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from distributed_queue.api.audit import naming, note
 from distributed_queue.api.models.base import TaskIdText
-from distributed_queue.api.models.tasks import DeletedOut, PageOut, RequeuedOut, SelectionIn
+from distributed_queue.api.models.tasks import DeletedOut, PageOut, RequeuedOut, RequeueIn, SelectionIn
 from distributed_queue.api.openapi import problems
 from distributed_queue.api.options import PREFIX
 from distributed_queue.api.problems import ApiProblem
@@ -39,10 +39,10 @@ async def list_dead_letters(
     operation_id="requeue_dead_letters",
     responses=problems(),
 )
-async def requeue_dead_letters(request: Request, services: Provided, body: SelectionIn) -> Response:
+async def requeue_dead_letters(request: Request, services: Provided, body: RequeueIn) -> Response:
     """Make dead letters ready again, their failures forgotten. Ids that are not dead letters are passed over."""
-    note(request, queue=body.queue, **naming(body.ids))
-    return json_response({"requeued": await services.queue.requeue_dead(body.ids, body.queue)})
+    note(request, queue=body.queue, rate=body.rate, **naming(body.ids))
+    return json_response({"requeued": await services.queue.requeue_dead(body.ids, body.queue, body.rate)})
 
 
 @router.delete(

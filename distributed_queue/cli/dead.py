@@ -11,8 +11,10 @@ from distributed_queue.cli.command import Group
 from distributed_queue.cli.progress import progress
 from distributed_queue.cli.render import collect, print_task, print_tasks
 from distributed_queue.cli.session import Session
-from distributed_queue.cli.text import plural
+from distributed_queue.cli.text import duration, plural
+from distributed_queue.cli.values import TasksPerTime
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.pace import Pace
 from distributed_queue.errors import TaskConflict, TaskNotFound
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ _PAGE = 1000
 dead = Group(
     "dead",
     help="List, show, requeue and delete dead letters: tasks that failed for good.",
-    examples=("dq dead list", "dq dead requeue --all --queue mail"),
+    examples=("dq dead list", "dq dead requeue --all --queue mail --rate 10/s"),
 )
 _task_ids = click.argument("task_ids", nargs=-1, metavar="[TASK_ID]...")
 _all = click.option("--all", "every", is_flag=True, help="All that --queue and --type leave.")
@@ -61,18 +63,32 @@ def show(session: Session, task_id: str) -> None:
     print_task(session.out, task)
 
 
-@dead.command("requeue", examples=("dq dead requeue 0199c3d8-…", "dq dead requeue --all --queue mail --type send"))
+@dead.command("requeue", examples=("dq dead requeue 0199c3d8-…", "dq dead requeue --all --type send --rate 10/s"))
 @_task_ids
 @_all
 @_queue
 @_type
+@click.option(
+    "--rate", type=TasksPerTime(), metavar="N/s", help="So many a second, or 600/m, 9000/h; without it all at once."
+)
 @click.pass_obj
-def requeue(session: Session, task_ids: tuple[str, ...], every: bool, queue: str | None, type_: str | None) -> None:
+def requeue(
+    session: Session,
+    task_ids: tuple[str, ...],
+    every: bool,
+    queue: str | None,
+    type_: str | None,
+    rate: float | None,
+) -> None:
     """Run dead letters again, from the start: no retries used, no crashes."""
     _check_choice(task_ids, every=every, narrowed=bool(queue or type_))
+    pace = Pace(rate)
     with session.shared_queue() as opened:
-        done = _apply(opened, opened.requeue_dead, "Requeueing", task_ids, queue, type_)
-    session.out.show({"requeued": done}, lambda: session.out.line(f"{plural(done, 'dead letter')} requeued"))
+        done = _apply(
+            opened, lambda ids, name: opened.requeue_dead(ids, name, pace), "Requeueing", task_ids, queue, type_
+        )
+    until = f", the last one runs in {duration(pace.seconds)}" if pace.seconds else ""
+    session.out.show({"requeued": done}, lambda: session.out.line(f"{plural(done, 'dead letter')} requeued{until}"))
     _fail_on_misses(task_ids, done)
 
 

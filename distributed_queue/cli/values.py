@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from distributed_queue.core.pace import FASTEST, SLOWEST
 from distributed_queue.errors import ConfigurationError
 from distributed_queue.settings import parse_duration, parse_setting
 
@@ -24,6 +25,8 @@ NONE = object()
 """Stands for ``none``, since None stands for an option that was not given."""
 
 _EPOCH = re.compile(r"\d{1,12}(\.\d+)?")
+_PER_TIME = re.compile(r"(\d{1,12}(?:\.\d+)?)(?:/([smh]))?")
+_SECONDS_OF = {"s": 1, "m": 60, "h": 3600}
 _BARE_TEXT = re.compile(r"[A-Za-z][\w .,-]{0,40}")
 
 
@@ -40,6 +43,26 @@ class Duration(_ParamType):
             return parse_duration(str(value))
         except ValueError:
             self.fail(f"{value!r} is not a duration; write it like 90, 500ms, 30s, 5m, 2h or 1d.", param, ctx)
+
+
+class TasksPerTime(_ParamType):
+    """Tasks a second, from ``10``, ``10/s``, ``600/m``, ``9000/h``."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """How many a second."""
+        if isinstance(value, float):
+            return value
+        match = _PER_TIME.fullmatch(str(value).strip())
+        rate = float(match[1]) / _SECONDS_OF[match[2] or "s"] if match else 0.0
+        if not SLOWEST <= rate <= FASTEST:
+            self.fail(
+                f"{value!r} is not a rate; write it like 10/s, 600/m or 9000/h; from {SLOWEST:g} to {FASTEST:,.0f} a second.",
+                param,
+                ctx,
+            )
+        return rate
 
 
 class Patience(Duration):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from distributed_queue.core.lifecycle import TaskStatus
+    from distributed_queue.core.pace import Pace
     from distributed_queue.core.storage import QueueConfig, QueueStats, StorageHealth, StoredTask, WorkerInfo
     from distributed_queue.core.task import Task
 
@@ -228,9 +229,11 @@ class AsyncQueue:
         """See ``HybridQueue.requeue``."""
         return await self.run(self.queue.requeue, task_id)
 
-    async def requeue_dead(self, ids: Iterable[str] | None = None, queue: str | None = None) -> int:
+    async def requeue_dead(
+        self, ids: Iterable[str] | None = None, queue: str | None = None, rate: float | Pace | None = None
+    ) -> int:
         """See ``HybridQueue.requeue_dead``."""
-        return await self.run(self.queue.requeue_dead, ids, queue)
+        return await self.run(self.queue.requeue_dead, ids, queue, rate)
 
     async def delete_dead(self, ids: Iterable[str] | None = None, queue: str | None = None) -> int:
         """See ``HybridQueue.delete_dead``."""

@@ -14,6 +14,7 @@ import msgspec
 from distributed_queue.core.held import HeldLeases
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.options import check_count, check_number, check_queue_names, check_word, is_apart
+from distributed_queue.core.pace import Pace
 from distributed_queue.core.payload import MAX_BODY_BYTES
 from distributed_queue.core.registry import open_storage
 from distributed_queue.core.storage import (
@@ -345,9 +346,18 @@ class HybridQueue:
         stored = self._find(task_id)
         return stored is not None and self.storage.requeue(stored.queue, [task_id])[0]
 
-    def requeue_dead(self, ids: Iterable[str] | None = None, queue: str | None = None) -> int:
-        """Requeue these dead letters, or all; how many there were."""
-        return self._each_dead(ids, queue, self.storage.requeue)
+    def requeue_dead(
+        self, ids: Iterable[str] | None = None, queue: str | None = None, rate: float | Pace | None = None
+    ) -> int:
+        """Requeue these dead letters, or all; how many there were.
+
+        With a ``rate`` so many a second become ready: the first now, the others are scheduled for their turns. A
+        ``Pace`` goes on where the call before has left off.
+        """
+        pace = rate if isinstance(rate, Pace) else Pace(rate)
+        return self._each_dead(
+            ids, queue, lambda name, chosen: self.storage.requeue(name, chosen, pace.next(len(chosen)))
+        )
 
     def delete_dead(self, ids: Iterable[str] | None = None, queue: str | None = None) -> int:
         """Delete these dead letters, or all; how many there were."""

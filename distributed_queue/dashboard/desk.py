@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.pace import Pace
 from distributed_queue.core.task import from_stored
 from distributed_queue.dashboard.fingerprints import Sorter, fingerprint
 from distributed_queue.dashboard.looking import look
@@ -201,11 +202,12 @@ class Desk:
 
     def requeue_group(self, identifier: str, rate: float | None) -> int:
         """Requeue every dead letter with a fingerprint, so that ``rate`` a second are ready, or all now; how many."""
-        done = 0
-        for batch in self._with_fingerprint(identifier):
-            delays = [0.0 if rate is None else (done + place) / rate for place in range(len(batch))]
-            done += self._each(batch, self.queue.storage.requeue, delays)
-        return done
+        pace = Pace(rate)
+        requeue = self.queue.storage.requeue
+        return sum(
+            self._each(batch, requeue, pace.next(len(batch)) or [0.0] * len(batch))
+            for batch in self._with_fingerprint(identifier)
+        )
 
     def delete_group(self, identifier: str) -> int:
         """Delete every dead letter with a fingerprint; how many."""

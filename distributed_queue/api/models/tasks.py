@@ -21,6 +21,7 @@ from distributed_queue.api.models.base import (
 from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.ids import new_task_id
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.pace import FASTEST, SLOWEST
 from distributed_queue.core.retry import MAX_DELAY_SECONDS, MAX_RETRIES_LIMIT, Backoff, RetryPolicy
 from distributed_queue.core.task import DEFAULT_MAX_RETRIES, DEFAULT_PRIORITY, MAX_PRIORITY, MIN_PRIORITY, Task
 
@@ -270,8 +271,19 @@ class SelectionIn(In):
         return self
 
 
+class RequeueIn(SelectionIn):
+    """Which dead letters are to run again, and how fast."""
+
+    rate: float | None = Field(
+        None,
+        ge=SLOWEST,
+        le=FASTEST,
+        description="So many a second become ready: the first now, the others are scheduled; null is all now.",
+    )
+
+
 class RequeuedOut(Out):
-    """How many dead letters are ready again."""
+    """How many dead letters are to run again."""
 
     model_config = ConfigDict(json_schema_extra=example({"requeued": 3}))
 

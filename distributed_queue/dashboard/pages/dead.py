@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.pace import FASTEST, SLOWEST
 from distributed_queue.dashboard.fingerprints import in_common
 from distributed_queue.dashboard.formats import duration
 from distributed_queue.dashboard.gate import Permission
@@ -15,9 +16,6 @@ from distributed_queue.errors import InvalidInput
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-_SLOWEST, _FASTEST = 0.001, 1_000_000
-"""Rates at which a group may be requeued."""
 
 
 async def show_all(request: Request) -> Response:
@@ -84,9 +82,9 @@ def _rate(text: str) -> float | None:
         rate = float(text)
     except ValueError:
         rate = math.nan
-    if not _SLOWEST <= rate <= _FASTEST:
+    if not SLOWEST <= rate <= FASTEST:
         raise InvalidInput(
-            f"The rate is {text!r:.50}; it is a number of tasks a second, from {_SLOWEST} to {_FASTEST:,}."
+            f"The rate is {text!r:.50}; it is a number of tasks a second, from {SLOWEST:g} to {FASTEST:,.0f}."
         )
     return rate
 

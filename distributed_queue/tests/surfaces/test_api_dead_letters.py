@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +64,23 @@ def test_all_are_requeued_of_one_queue_or_of_every(api: Api) -> None:
     assert listed(api) == set(kept)
     assert api.post("/dead-letters/requeue", {"all": True}) == {"requeued": 1}
     assert listed(api) == set()
+
+
+def test_they_are_requeued_at_a_rate(api: Api) -> None:
+    ids = [*dead_letters(api, 2, queue="a"), *dead_letters(api, 1, queue="b")]
+    assert api.post("/dead-letters/requeue", {"all": True, "rate": 0.01}) == {"requeued": 3}
+    tasks = [api.get(f"/tasks/{task_id}") for task_id in ids]
+    assert sorted(task["status"] for task in tasks) == ["pending", "scheduled", "scheduled"]
+    due = [datetime.fromisoformat(task["execute_after"][:-1]) for task in tasks if task["status"] == "scheduled"]
+    assert (max(due) - min(due)).total_seconds() == pytest.approx(100, abs=60)
+
+
+@pytest.mark.parametrize("rate", [0, -1, 1e9, "fast", True])
+def test_a_rate_that_makes_no_sense_is_refused(api: Api, rate: object) -> None:
+    ids = dead_letters(api, 1)
+    body = {"all": True, "rate": rate}
+    api.problem(api.client.post("/dead-letters/requeue", json=body), 422, "invalid-request")
+    assert listed(api) == set(ids)
 
 
 def test_some_are_deleted_by_body_or_query(api: Api) -> None:

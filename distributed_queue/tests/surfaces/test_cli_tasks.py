@@ -10,7 +10,7 @@ import pytest
 from distributed_queue import current_task
 from distributed_queue.api.documents import task_document
 from distributed_queue.cli.exits import ExitCode
-from distributed_queue.tests.steps import finished, put, running
+from distributed_queue.tests.steps import finished, look, put, running
 
 if TYPE_CHECKING:
     from distributed_queue.core.hybrid_queue import HybridQueue
@@ -126,6 +126,22 @@ def test_a_dead_task_runs_again(dq: Dq, queue: HybridQueue) -> None:
     kill(queue, task)
     assert dq("tasks", "retry", task.task_id, "--json").json["items"][0]["status"] == "pending"
     assert dq("tasks", "retry", task.task_id).code == ExitCode.CONFLICT
+
+
+def test_dead_letters_run_again_at_a_rate(dq: Dq, queue: HybridQueue) -> None:
+    tasks = [put_broken(queue) for _ in range(3)]
+    kill(queue, *tasks)
+    done = dq("dead", "requeue", "--all", "--rate", "36/h")
+    assert done.out == "3 dead letters requeued, the last one runs in 3m 20s\n"
+    states = sorted(str(look(queue, task).status) for task in tasks)
+    assert states == ["pending", "scheduled", "scheduled"]
+
+
+@pytest.mark.parametrize("rate", ["fast", "0", "10/d", "1e3", "-1/s"])
+def test_a_rate_that_makes_no_sense_is_refused(dq: Dq, rate: str) -> None:
+    answer = dq("dead", "requeue", "--all", f"--rate={rate}")
+    assert answer.code == ExitCode.USAGE
+    assert "10/s" in answer.err
 
 
 def test_a_dead_letter_is_shown_with_its_traceback(dq: Dq, queue: HybridQueue) -> None:
