@@ -51,7 +51,6 @@ class ApiServer(uvicorn.Server):
             host=host,
             port=port,
             http=cast("type[asyncio.Protocol]", connection),
-            h11_max_incomplete_event_size=limits.head_bytes,
             log_config=None,
             access_log=False,
             server_header=False,

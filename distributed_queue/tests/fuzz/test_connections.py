@@ -190,6 +190,52 @@ def test_garbage_after_a_request_is_refused_after_its_answer(api: Api) -> None:
     well(api)
 
 
+def test_garbage_behind_a_request_that_waits_its_turn_is_refused_after_both_answers(api: Api) -> None:
+    with dial(api) as connection:
+        connection.sendall(HEALTH + HEALTH + SUBMIT + b"Transfer-Encoding: chunked\r\n\r\ngarbage\r\n")
+        received = read_all(connection)
+    assert received.count(b"HTTP/1.1 200 ") == 2
+    assert received.count(b"HTTP/1.1 400 ") == 1
+    well(api)
+
+
+def test_a_request_for_another_protocol_is_answered_in_this_one(api: Api) -> None:
+    body = b'{"payload":1}'
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    with dial(api) as connection:
+        connection.sendall(SUBMIT + upgrade + b"Content-Length: %d\r\n\r\n" % len(body) + body + HEALTH)
+        received = read_all(connection)
+    assert received.count(b"HTTP/1.1 201 ") == 1
+    assert received.count(b"HTTP/1.1 200 ") == 1
+    well(api, tasks=1)
+
+
+def test_trailers_are_no_headers(api: Api) -> None:
+    chunks = b"Transfer-Encoding: chunked\r\n\r\nd\r\n" + b'{"payload":1}' + b"\r\n0\r\nX-Request-ID: mine\r\n\r\n"
+    with dial(api) as connection:
+        connection.sendall(SUBMIT + chunks)
+        answer = answer_of(read_all(connection))
+    assert answer.status == 201
+    assert answer.headers["x-request-id"] != "mine"
+
+
+def test_trailers_without_end_are_refused(api: Api) -> None:
+    chunks = b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    answer = refusal(api, SUBMIT + chunks, *[b"X-Filler: " + b"x" * 1000 + b"\r\n"] * 100)
+    assert (answer.status, answer.document["code"]) == (431, "headers-too-large")
+    well(api)
+
+
+def test_an_answer_before_the_body_is_over_leaves_a_connection_that_can_be_used(api: Api) -> None:
+    body = b"x" * 100_000
+    with dial(api) as connection:
+        head = b"POST /api/v1/nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+        connection.sendall(head + body + HEALTH)
+        received = read_all(connection)
+    assert received.count(b"HTTP/1.1 404 ") == 1
+    assert received.count(b"HTTP/1.1 200 ") == 1
+
+
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "gzip, identity"])
 def test_a_compressed_body_is_refused(api: Api, encoding: str) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
