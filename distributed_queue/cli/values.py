@@ -57,11 +57,8 @@ class TasksPerTime(_ParamType):
         match = _PER_TIME.fullmatch(str(value).strip())
         rate = float(match[1]) / _SECONDS_OF[match[2] or "s"] if match else 0.0
         if not SLOWEST <= rate <= FASTEST:
-            self.fail(
-                f"{value!r} is not a rate; write it like 10/s, 600/m or 9000/h; from {SLOWEST:g} to {FASTEST:,.0f} a second.",
-                param,
-                ctx,
-            )
+            bounds = f"from {SLOWEST:g} to {FASTEST:,.0f} a second"
+            self.fail(f"{value!r} is not a rate; write it like 10/s, 600/m or 9000/h, {bounds}.", param, ctx)
         return rate
 
 

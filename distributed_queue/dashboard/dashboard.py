@@ -15,9 +15,9 @@ from distributed_queue.dashboard.gate import Gate, OpenGate
 from distributed_queue.dashboard.guarding import Guarding, show_missing
 from distributed_queue.dashboard.live import Streams
 from distributed_queue.dashboard.routes import make_routes
-from distributed_queue.dashboard.sampler import Sampler
 from distributed_queue.dashboard.sessions import Sessions
 from distributed_queue.dashboard.shell import Notices, SettingRow, load_templates
+from distributed_queue.observability.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

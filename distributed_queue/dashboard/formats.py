@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from distributed_queue.observability.problems import Subject
+
+if TYPE_CHECKING:
+    from distributed_queue.observability.problems import Problem
 
 NOTHING = "–"  # noqa: RUF001 - a dash as tables have it
 _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
@@ -95,6 +101,20 @@ def size(count: int) -> str:
     return f"{count:,.1f} GiB"
 
 
+def page_about(problem: Problem) -> str:
+    """The address of the page that shows more of what is wrong."""
+    name = quote(problem.name, safe="")
+    return {
+        Subject.STORAGE: "/settings",
+        Subject.WORKERS: "/workers",
+        Subject.WORKER: f"/worker?id={name}",
+        Subject.QUEUE: f"/queues/{name}",
+        Subject.RETRYING: f"/tasks?q=queue:{name}+status:retrying",
+        Subject.DEAD: "/dead",
+    }[problem.about]
+
+
 FILTERS: dict[str, Any] = {
-    function.__name__: function for function in (number, many, rate, percent, duration, ago, iso, clock, size)
+    function.__name__: function
+    for function in (number, many, rate, percent, duration, ago, iso, clock, size, page_about)
 }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from distributed_queue.dashboard.problems import find_problems, worst
-from distributed_queue.dashboard.rates import Point
 from distributed_queue.dashboard.shell import SESSION, dashboard_of, viewer_of
+from distributed_queue.observability.problems import find_problems, worst
+from distributed_queue.observability.rates import Point
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from distributed_queue.dashboard.dashboard import Dashboard
-    from distributed_queue.dashboard.sampler import Sample
+    from distributed_queue.observability.sampler import Sample
 
 MAX_STREAMS = 200
 PING_SECONDS = 15.0

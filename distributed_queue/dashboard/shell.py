@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 
 from distributed_queue.dashboard import formats
 from distributed_queue.dashboard.assets import load_assets
-from distributed_queue.dashboard.problems import find_problems, worst
+from distributed_queue.observability.problems import find_problems, worst
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from distributed_queue.dashboard.dashboard import Dashboard
     from distributed_queue.dashboard.gate import Permission, Viewer
-    from distributed_queue.dashboard.sampler import Sample
     from distributed_queue.dashboard.sessions import Session
+    from distributed_queue.observability.sampler import Sample
 
 VIEWER = "distributedq.viewer"
 SESSION = "distributedq.session"

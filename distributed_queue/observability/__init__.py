@@ -1,1 +1,1 @@
-"""Metrics: what the storage counts, shown to Prometheus and as JSON. Readers only; nothing here changes a queue."""
+"""What the faces tell of queues and workers: metrics, rates, problems, logs, traces. Nothing here changes a queue."""

@@ -18,16 +18,16 @@ from distributed_queue.cli.text import duration, one_line, plural
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.storage import Command
-from distributed_queue.dashboard.problems import BAD, find_problems
-from distributed_queue.dashboard.sampler import Sampler
 from distributed_queue.errors import DistributedQueueError
+from distributed_queue.observability.problems import BAD, find_problems
+from distributed_queue.observability.sampler import Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from distributed_queue.core.hybrid_queue import HybridQueue
     from distributed_queue.core.task import Task
-    from distributed_queue.dashboard.sampler import Sample
+    from distributed_queue.observability.sampler import Sample
 
 _ROWS = 200
 """Most tasks that a table shows."""

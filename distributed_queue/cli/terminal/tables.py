@@ -8,14 +8,14 @@ from rich.text import Text
 
 from distributed_queue.cli.text import duration, one_line
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.dashboard.rates import Rate
+from distributed_queue.observability.rates import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from distributed_queue.core.storage import WorkerInfo
     from distributed_queue.core.task import Task
-    from distributed_queue.dashboard.sampler import Sample
+    from distributed_queue.observability.sampler import Sample
 
     Rows = Mapping[str, tuple[Text, ...]]
     """Key of each row to its cells."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from distributed_queue.dashboard.rates import Percentiles, Rate
 from distributed_queue.dashboard.shell import dashboard_of, render
 from distributed_queue.observability.figures import by_type
+from distributed_queue.observability.rates import Percentiles, Rate
 
 if TYPE_CHECKING:
     from starlette.requests import Request

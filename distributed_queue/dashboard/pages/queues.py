@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 from distributed_queue.core.lifecycle import LISTED_ORDER
 from distributed_queue.core.storage import check_queue_name
 from distributed_queue.dashboard.gate import Permission
-from distributed_queue.dashboard.rates import Percentiles, Rate
 from distributed_queue.dashboard.shell import dashboard_of, form_of, go, need, note, render
 from distributed_queue.errors import ConfigurationError, InvalidInput
 from distributed_queue.observability.figures import by_type
+from distributed_queue.observability.rates import Percentiles, Rate
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
     from distributed_queue.core.storage import QueueStats
-    from distributed_queue.dashboard.sampler import Sample
     from distributed_queue.dashboard.shell import Form
+    from distributed_queue.observability.sampler import Sample
 
 LIMITS: dict[str, tuple[str, type[int | float], bool]] = {
     "max_size": ("Tasks that may wait", int, True),

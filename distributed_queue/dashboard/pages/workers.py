@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 from distributed_queue.core.storage import Command
 from distributed_queue.dashboard.gate import Permission
-from distributed_queue.dashboard.problems import QUIET_SECONDS
 from distributed_queue.dashboard.shell import dashboard_of, form_of, go, need, note, render
 from distributed_queue.errors import InvalidInput
+from distributed_queue.observability.problems import QUIET_SECONDS
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -17,12 +17,12 @@ from distributed_queue.core.storage import QueueConfig, QueueStats, StorageHealt
 from distributed_queue.core.task import Task
 from distributed_queue.dashboard import formats, snippets
 from distributed_queue.dashboard.fingerprints import Sorter, fingerprint, in_common
-from distributed_queue.dashboard.problems import BAD, find_problems
-from distributed_queue.dashboard.rates import rates_of
-from distributed_queue.dashboard.sampler import POINT_SECONDS, Sample, Sampler
 from distributed_queue.dashboard.search import Search, moment, parse_search
 from distributed_queue.dashboard.tree import MAX_NODES, make_tree
 from distributed_queue.errors import InvalidInput
+from distributed_queue.observability.problems import BAD, find_problems
+from distributed_queue.observability.rates import rates_of
+from distributed_queue.observability.sampler import POINT_SECONDS, Sample, Sampler
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/app/shop/mail.py", line {line}, in send\n    raise\n'
 
@@ -156,7 +156,7 @@ def sample(*queues: QueueStats, before: QueueStats | None = None, **fields: Any)
 def test_what_is_wrong_is_said_with_what_to_do(seen: Sample, words: str) -> None:
     problems = find_problems(seen)
     assert [problem.text for problem in problems if words in problem.text]
-    assert all(problem.advice and problem.href for problem in problems)
+    assert all(problem.advice and formats.page_about(problem).startswith("/") for problem in problems)
 
 
 def test_where_nothing_is_wrong_nothing_is_said_and_the_worst_comes_first() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import quote
 
 from distributed_queue.core.lifecycle import TaskStatus
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from distributed_queue.core.storage import QueueStats, WorkerInfo
-    from distributed_queue.dashboard.rates import Rate
-    from distributed_queue.dashboard.sampler import Sample
+    from distributed_queue.observability.rates import Rate
+    from distributed_queue.observability.sampler import Sample
 
 SLOW_STORAGE_SECONDS = 0.1
 CLOCK_SECONDS = 1.0
@@ -28,14 +28,27 @@ FEWEST_ATTEMPTS = 10
 BAD, WARNING = "bad", "warning"
 
 
+class Subject(Enum):
+    """What to look at for more."""
+
+    STORAGE = "storage"
+    WORKERS = "workers"
+    WORKER = "worker"
+    QUEUE = "queue"
+    RETRYING = "retrying"
+    """The tasks of a queue that failed and are tried again."""
+    DEAD = "dead"
+
+
 class Problem(NamedTuple):
     """One thing that is wrong, and what to do."""
 
     severity: str
     text: str
     advice: str
-    href: str
-    """Page that shows more, within the dashboard."""
+    about: Subject
+    name: str = ""
+    """The id of the worker, or the name of the queue."""
 
 
 def find_problems(sample: Sample) -> list[Problem]:
@@ -55,7 +68,9 @@ def takes_from(worker: WorkerInfo, queue: str) -> bool:
 
 def _of_storage(sample: Sample) -> Iterator[Problem]:
     if sample.error:
-        yield Problem(BAD, sample.error, "Start it, or mend the way to it. This page heals itself.", "/settings")
+        yield Problem(
+            BAD, sample.error, "Start it, or mend the way to it. It is asked again all the time.", Subject.STORAGE
+        )
     health = sample.health
     if health is None:
         return
@@ -64,7 +79,7 @@ def _of_storage(sample: Sample) -> Iterator[Problem]:
             WARNING,
             f"The storage is slow: a round trip took {health.latency * 1000:,.0f} ms",
             "Look at its load, its disk and the network between.",
-            "/settings",
+            Subject.STORAGE,
         )
     if abs(health.clock_offset) >= CLOCK_SECONDS:
         ahead = "ahead of" if health.clock_offset > 0 else "behind"
@@ -72,10 +87,10 @@ def _of_storage(sample: Sample) -> Iterator[Problem]:
             WARNING,
             f"The storage's clock is {abs(health.clock_offset):,.1f} s {ahead} this server's",
             "The storage's clock decides when tasks are due. Set both by NTP.",
-            "/settings",
+            Subject.STORAGE,
         )
     if health.missing:
-        yield Problem(BAD, "The storage gives less durability than was demanded", health.missing, "/settings")
+        yield Problem(BAD, "The storage gives less durability than was demanded", health.missing, Subject.STORAGE)
 
 
 def _of_workers(sample: Sample) -> Iterator[Problem]:
@@ -86,7 +101,7 @@ def _of_workers(sample: Sample) -> Iterator[Problem]:
                 BAD,
                 f"Worker {worker.name} has not reported for {age:,.0f} s",
                 "Its process hangs, died, or lost the storage. Its tasks come back when their leases end.",
-                "/workers",
+                Subject.WORKERS,
             )
         taken = (
             sample.time - worker.claimed_at if worker.claimed_at and worker.active_tasks >= worker.max_workers else 0
@@ -95,15 +110,17 @@ def _of_workers(sample: Sample) -> Iterator[Problem]:
             yield Problem(
                 WARNING,
                 f"Worker {worker.name} has taken nothing for {_duration(taken)}: {_all_slots(worker)}",
-                "See what it runs, and for how long. A handler without a time limit may hang; cancel its task.",
-                f"/worker?id={quote(worker.id, safe='')}",
+                "See what it runs, for how long, and where it is. A handler without a time limit may hang: cancel it.",
+                Subject.WORKER,
+                worker.id,
             )
         if worker.stuck:
             yield Problem(
                 WARNING,
                 f"Worker {worker.name} has {_many(worker.stuck, 'stuck handler')}",
                 "Told to stop, they do not: give the calls in them time limits. Only a restart frees what they hold.",
-                f"/worker?id={quote(worker.id, safe='')}",
+                Subject.WORKER,
+                worker.id,
             )
 
 
@@ -113,28 +130,34 @@ def _of_dead(sample: Sample) -> Iterator[Problem]:
         most = sorted(died.items(), key=lambda item: (-item[1], item[0]))[:3]
         where = ", ".join(f"{name} {number:,}" for name, number in most)
         number = _many(sum(died.values()), "new dead letter")
-        yield Problem(WARNING, f"{number} {_span(sample.window)}: {where}", "See what killed them.", "/dead")
+        yield Problem(WARNING, f"{number} {_span(sample.window)}: {where}", "See what killed them.", Subject.DEAD)
 
 
 def _of_queue(stats: QueueStats, sample: Sample) -> Iterator[Problem]:
     name, pending = stats.queue, stats.counts.get(TaskStatus.PENDING, 0)
-    href = f"/queues/{name}"
     old = stats.oldest_ready_age or 0.0
     if pending and stats.config.paused:
-        yield Problem(WARNING, f"Queue {name} is paused, and {pending:,} tasks wait", "Resume it when you can.", href)
+        yield Problem(
+            WARNING,
+            f"Queue {name} is paused, and {pending:,} tasks wait",
+            "Resume it when you can.",
+            Subject.QUEUE,
+            name,
+        )
     elif pending and not any(takes_from(worker, name) for worker in sample.workers):
         yield Problem(
             BAD,
             f"Queue {name} has no worker, and {pending:,} tasks wait",
             "Start one (dq worker MODULE), or resume one that is paused.",
-            "/workers",
+            Subject.WORKERS,
         )
     elif old >= OLD_SECONDS:
         yield Problem(
             WARNING,
             f"Queue {name} falls behind: its oldest task has waited for {_duration(old)}",
             "Add workers or slots, or look for what makes its tasks slow.",
-            href,
+            Subject.QUEUE,
+            name,
         )
     limit = stats.config.max_size
     if limit and stats.depth >= limit * FULL_SHARE:
@@ -143,7 +166,8 @@ def _of_queue(stats: QueueStats, sample: Sample) -> Iterator[Problem]:
             BAD if stats.depth >= limit else WARNING,
             f"Queue {name} {full}: {stats.depth:,} of {limit:,} tasks",
             "Further tasks are refused at the limit. Raise it, or let more workers run.",
-            href,
+            Subject.QUEUE,
+            name,
         )
     rate = sample.rates.queues.get(name)
     if rate is not None:
@@ -158,21 +182,22 @@ def _of_rate(name: str, rate: Rate, window: float) -> Iterator[Problem]:
             BAD,
             f"Queue {name}: {_many(rate.lost, 'lease')} ran out {span}",
             "A worker died or hung while it held them. The tasks run again.",
-            "/workers",
+            Subject.WORKERS,
         )
     if rate.fenced:
         yield Problem(
             WARNING,
             f"Queue {name}: {_many(rate.fenced, 'late report')} refused {span}",
             "A worker went on with tasks whose lease was over. Nothing was done twice in the storage.",
-            "/workers",
+            Subject.WORKERS,
         )
     if share is not None and share >= FAILING_SHARE and rate.attempts >= FEWEST_ATTEMPTS:
         yield Problem(
             BAD,
             f"Queue {name}: {share:.0%} of the attempts {span} failed",
             "See the errors of what is retried.",
-            f"/tasks?q=queue:{name}+status:retrying",
+            Subject.RETRYING,
+            name,
         )
 
 

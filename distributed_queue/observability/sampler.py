@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from distributed_queue.dashboard.rates import Point, Rates, point_of, rates_of
 from distributed_queue.errors import DistributedQueueError, QueueClosed
+from distributed_queue.observability.rates import Point, Rates, point_of, rates_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
