@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
-
-import redis
-from redis.connection import Connection, parse_url
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from distributed_queue.core.registry import without_password
 from distributed_queue.errors import InvalidStorageURL
+from distributed_queue.storage.redis.options import read_number, read_seconds, read_switch
+from distributed_queue.storage.redis.tls import TLS_OPTIONS, read_tls
+from distributed_queue.storage.redis.wire import ANSWER_SECONDS, CONNECT_SECONDS, Endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from urllib.parse import SplitResult
 
-CONNECT_SECONDS = 2.0
-ANSWER_SECONDS = 5.0
-"""How long a command may take; ``?socket_timeout=`` in the URL changes it."""
 _OPTIONS = frozenset({"db", "client_name", "socket_timeout", "socket_connect_timeout", "socket_keepalive"})
 _SENTINEL_OPTIONS = frozenset({"sentinel_username", "sentinel_password"})
 _host = re.compile(r"(\[[^\[\]]+\]|[^:\[\]]+)(?::([0-9]{1,5}))?").fullmatch
@@ -36,13 +34,12 @@ class Address(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a URL names, and what the driver needs to connect to it."""
+    """What a URL names, and what it takes to connect to it."""
 
     url: str
     """Without a password."""
-    kind: type[Connection]
-    options: dict[str, Any]
-    """Of a connection to a server, without its address where there are several."""
+    endpoint: Endpoint
+    """The server; where there are several, ``at`` says which."""
     answer_seconds: float
     topology: str = ""
     """Nothing, ``sentinel`` or ``cluster``."""
@@ -55,71 +52,85 @@ class Target(NamedTuple):
 
     def at(self, address: Address) -> Target:
         """The same at one of several servers."""
-        return self._replace(options={**self.options, "host": address.host, "port": address.port})
+        return self._replace(endpoint=self.endpoint._replace(host=address.host, port=address.port))
 
 
 def read_url(url: str) -> Target:
     """Understand a URL. Raises ``InvalidStorageURL``."""
     shown = without_password(url)
     try:
-        parts = urlsplit(url)
-        family, _, topology = parts.scheme.partition("+")
-        if not topology:
-            return _one_server(url, parts, shown)
-        return _several_servers(family, topology, parts, shown)
+        return _read_parts(urlsplit(url), shown)
     except InvalidStorageURL:
         raise
-    except (ValueError, TypeError, redis.RedisError) as error:
+    except ValueError as error:
         raise InvalidStorageURL(f"{shown!r} is not a Redis URL: {error}") from error
 
 
-def _one_server(url: str, parts: SplitResult, shown: str) -> Target:
-    _check_options(parts, shown, _OPTIONS)
-    if parts.path.strip("/") and not parts.path.strip("/").isdigit():
+def _read_parts(parts: SplitResult, shown: str) -> Target:
+    family, _, topology = parts.scheme.partition("+")
+    if family not in ("redis", "rediss") or topology not in _DEFAULT_PORTS:
+        raise InvalidStorageURL(f"{shown!r} is not a Redis URL: its scheme is {parts.scheme!r}")
+    return _several_servers(topology, parts, shown) if topology else _one_server(parts, shown)
+
+
+def _one_server(parts: SplitResult, shown: str) -> Target:
+    options = _options(parts, shown, _OPTIONS)
+    database = parts.path.strip("/")
+    if database and not (database.isascii() and database.isdigit()):
         raise InvalidStorageURL(f"{shown!r}: the path is the number of the database, as in redis://host:6379/0")
-    options = _driver_options(url)
-    return Target(shown, options.pop("kind"), options, options.pop("socket_timeout", ANSWER_SECONDS))
+    endpoint = _endpoint(parts, options, parts.username, parts.password, int(database or 0))
+    port = _DEFAULT_PORTS[""] if parts.port is None else parts.port
+    target = Target(shown, endpoint, read_seconds(options, "socket_timeout", ANSWER_SECONDS))
+    return target.at(Address(unquote(parts.hostname or "localhost"), port))
 
 
-def _several_servers(family: str, topology: str, parts: SplitResult, shown: str) -> Target:
-    """The same for a URL with a list of hosts, which the driver does not understand."""
+def _several_servers(topology: str, parts: SplitResult, shown: str) -> Target:
+    """The same for a URL with a list of hosts."""
     known = _OPTIONS | _SENTINEL_OPTIONS if topology == "sentinel" else _OPTIONS
-    _check_options(parts, shown, known)
-    login, at, hosts = parts.netloc.rpartition("@")
+    options = _options(parts, shown, known)
+    login, _, hosts = parts.netloc.rpartition("@")
+    username, _, password = login.partition(":")
     addresses = tuple(_address(host, topology, shown) for host in hosts.split(","))
     service, database = _service(parts, shown) if topology == "sentinel" else ("", _no_database(parts, shown))
-    query = dict(parse_qsl(parts.query))
-    sentinel_login = (query.pop("sentinel_username", ""), query.pop("sentinel_password", ""))
-    options = _driver_options(f"{family}://{login}{at}host/{database}?{urlencode(query)}")
-    del options["host"]
     return Target(
         shown,
-        options.pop("kind"),
-        options,
-        options.pop("socket_timeout", ANSWER_SECONDS),
+        _endpoint(parts, options, username, password, database),
+        read_seconds(options, "socket_timeout", ANSWER_SECONDS),
         topology,
         addresses,
         service,
-        sentinel_login,
+        (options.get("sentinel_username", ""), options.get("sentinel_password", "")),
     )
 
 
-def _driver_options(url: str) -> dict[str, Any]:
-    """What the driver makes of a URL of one server, and as ``kind`` its class of connections."""
-    options: dict[str, Any] = dict(parse_url(url))
-    kind = options.pop("connection_class", Connection)
-    options = {"socket_connect_timeout": CONNECT_SECONDS, "socket_keepalive": True, "protocol": 2, **options}
-    kind(**options)
-    return {**options, "kind": kind}
+def _endpoint(
+    parts: SplitResult, options: Mapping[str, str], username: str | None, password: str | None, database: int
+) -> Endpoint:
+    """All but where the server is."""
+    return Endpoint(
+        username=unquote(username or ""),
+        password=unquote(password or ""),
+        database=read_number(options, "db", database),
+        client_name=options.get("client_name", ""),
+        connect_seconds=read_seconds(options, "socket_connect_timeout", CONNECT_SECONDS),
+        keepalive=read_switch(options, "socket_keepalive", default=True),
+        tls=read_tls(options) if parts.scheme.startswith("rediss") else None,
+    )
 
 
-def _check_options(parts: SplitResult, shown: str, known: frozenset[str]) -> None:
-    """Refuse what the driver would pass over, or read as something else."""
-    unknown = [name for name, _ in parse_qsl(parts.query) if name not in known and not name.startswith("ssl_")]
-    if unknown:
-        raise InvalidStorageURL(
-            f"{shown!r}: there is no option {unknown[0]!r}. There are: {', '.join(sorted(known))}, ssl_…"
-        )
+def _options(parts: SplitResult, shown: str, known: frozenset[str]) -> dict[str, str]:
+    """The options of a URL, each of which has to be known: the first that says something, where one comes twice."""
+    if parts.scheme.startswith("rediss"):
+        known |= TLS_OPTIONS
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(parts.query):
+        if name in TLS_OPTIONS - known:
+            raise InvalidStorageURL(f"{shown!r}: {name!r} is for TLS, with rediss://")
+        if name not in known:
+            shorter = [*sorted(known - TLS_OPTIONS), "ssl_…"]
+            raise InvalidStorageURL(f"{shown!r}: there is no option {name!r}. There are: {', '.join(shorter)}")
+        options.setdefault(name, value)
+    return options
 
 
 def _address(text: str, topology: str, shown: str) -> Address:
@@ -133,18 +144,18 @@ def _address(text: str, topology: str, shown: str) -> Address:
     return Address(found[1].strip("[]"), port)
 
 
-def _service(parts: SplitResult, shown: str) -> tuple[str, str]:
+def _service(parts: SplitResult, shown: str) -> tuple[str, int]:
     """What the Sentinels call the primary, and the number of the database in it."""
     service, _, database = parts.path.lstrip("/").partition("/")
-    if not service or (database and not database.isdigit()):
+    if not service or (database and not (database.isascii() and database.isdigit())):
         raise InvalidStorageURL(
             f"{shown!r}: the path is the primary's name among the Sentinels and the number of the database, "
             "as in redis+sentinel://host:26379/service/0"
         )
-    return unquote(service), database or "0"
+    return unquote(service), int(database or 0)
 
 
-def _no_database(parts: SplitResult, shown: str) -> str:
+def _no_database(parts: SplitResult, shown: str) -> int:
     if parts.path.strip("/") not in ("", "0") or "db" in dict(parse_qsl(parts.query)):
         raise InvalidStorageURL(f"{shown!r}: a Cluster has database 0 only; leave the path out")
-    return "0"
+    return 0

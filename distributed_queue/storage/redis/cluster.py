@@ -9,9 +9,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import redis
-from redis.exceptions import AskError, MovedError, TryAgainError
-
 from distributed_queue.errors import StorageIncompatible
 from distributed_queue.storage.redis.addresses import Address
 from distributed_queue.storage.redis.connection import (
@@ -21,17 +18,16 @@ from distributed_queue.storage.redis.connection import (
     first_info,
 )
 from distributed_queue.storage.redis.faults import translate
-from distributed_queue.storage.redis.pool import Pool, Talk, raise_trouble
+from distributed_queue.storage.redis.pool import Pool, Talk
+from distributed_queue.storage.redis.replies import Redirected, ServerError, raise_trouble
 from distributed_queue.storage.redis.slots import Slots, slot_of, slot_of_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from redis.connection import Connection
-
     from distributed_queue.storage.redis.addresses import Target
     from distributed_queue.storage.redis.durability import Confirmation
-    from distributed_queue.storage.redis.pool import Command
+    from distributed_queue.storage.redis.wire import Command, Connection
 
 _MOST_REDIRECTIONS = 5
 
@@ -50,7 +46,7 @@ class ClusterConnections(Connections):
     def check_servers(self) -> None:
         try:
             primaries = self._slots.primaries()
-        except (redis.RedisError, OSError) as error:
+        except (ServerError, OSError) as error:
             if "cluster support disabled" in str(error):
                 raise StorageIncompatible(f"Redis at {self.url} is no Cluster: name it as redis://host:port") from error
             raise translate(error, self.url) from error
@@ -72,10 +68,10 @@ class ClusterConnections(Connections):
         try:
             with self._pool(self._slots.owner(slot_of_key(key))).blocking() as connection:
                 yield connection
-        except AskError as error:
+        except Redirected as error:
             self._doubt()
-            raise TryAgainError(f"the slot was moved ({error})") from error
-        except (redis.RedisError, OSError):
+            raise ServerError(f"TRYAGAIN the slot was moved ({error})") from error
+        except (ServerError, OSError):
             self._doubt()
             raise
 
@@ -94,29 +90,29 @@ class ClusterConnections(Connections):
         for address, answers in self._talk(batches, confirmation).items():
             for index, answer in zip(places[address], answers, strict=True):
                 replies[index] = answer
-                if isinstance(answer, AskError):
+                if isinstance(answer, Redirected):
                     replies[index] = self._follow(answer, address, commands[index], confirmation)
         return raise_trouble(replies)
 
     def _follow(
-        self, redirection: AskError, asked: Address, command: Command, confirmation: Confirmation | None
+        self, redirection: Redirected, asked: Address, command: Command, confirmation: Confirmation | None
     ) -> Any:
         """What a command answers where its slot is now."""
         for _ in range(_MOST_REDIRECTIONS):
             self._slots.doubt()
             asked = Address(redirection.host or asked.host, redirection.port)
-            if isinstance(redirection, MovedError):
+            if redirection.code == "MOVED":
                 batch = [command]
             elif command[0] == b"EVALSHA":
                 # Some of its keys are there and some here; neither server would run it.
-                raise TryAgainError("the queue's slot is just being moved")
+                raise ServerError("TRYAGAIN the queue's slot is just being moved")
             else:
                 batch = [(b"ASKING",), command]
             answer = self._talk({asked: batch}, confirmation)[asked][-1]
-            if not isinstance(answer, AskError):
+            if not isinstance(answer, Redirected):
                 return answer
             redirection = answer
-        raise TryAgainError(f"redirected {_MOST_REDIRECTIONS} times")
+        raise ServerError(f"TRYAGAIN redirected {_MOST_REDIRECTIONS} times")
 
     def _talk(
         self, batches: Mapping[Address, Sequence[Command]], confirmation: Confirmation | None

@@ -1,6 +1,6 @@
 """What the verbs say to a storage of Redis, whatever it is made of: sent, retried after trouble, answered.
 
-Commands are retried here rather than by the driver, since a repeated script has to bear the same token.
+A command that is sent again bears the same token, so that what it did the first time is not done twice.
 """
 
 from __future__ import annotations
@@ -10,20 +10,18 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import redis
-
 from distributed_queue.errors import QueueClosed, StorageIncompatible
 from distributed_queue.storage.redis.faults import code_of, is_passing, translate
+from distributed_queue.storage.redis.replies import ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from redis.connection import Connection
-
     from distributed_queue.storage.redis.addresses import Target
     from distributed_queue.storage.redis.durability import Confirmation
-    from distributed_queue.storage.redis.pool import Command, Pool
+    from distributed_queue.storage.redis.pool import Pool
+    from distributed_queue.storage.redis.wire import Command, Connection
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +68,7 @@ class Connections(ABC):
 
     @abstractmethod
     def _attempt(self, commands: Sequence[Command], confirmation: Confirmation | None = None) -> list[Any]:
-        """See ``run_all``. Raises what the driver raises."""
+        """See ``run_all``. Raises ``ServerError`` or ``OSError``."""
 
     @abstractmethod
     def _doubt(self) -> None:
@@ -108,7 +106,7 @@ class Connections(ABC):
         """Send a farewell, then close what is idle now, and what is in use when it is given back."""
         self._closed = True
         if farewell:
-            with suppress(redis.RedisError, OSError):
+            with suppress(ServerError, OSError):
                 self._attempt(farewell)
         self._hang_up()
 
@@ -119,7 +117,7 @@ class Connections(ABC):
             self.check_open()
             try:
                 return attempt(*args, **kwargs)
-            except (redis.RedisError, OSError) as error:
+            except (ServerError, OSError) as error:
                 passing = is_passing(error)
                 if passing:
                     self.troubles += 1
@@ -135,7 +133,7 @@ def first_info(pool: Pool, url: str) -> dict[str, str] | None:
     """What a server says of itself that may not be there; None where this user may not ask."""
     try:
         return parse_info(pool.first_answer((b"INFO",)))
-    except (redis.RedisError, OSError) as error:
+    except (ServerError, OSError) as error:
         if code_of(error) == "NOPERM":
             return None
         raise translate(error, url) from error

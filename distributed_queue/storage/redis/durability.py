@@ -5,21 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from redis.exceptions import AskError, ResponseError, TryAgainError
-
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.durability import Durability, Promise
 from distributed_queue.core.storage import StorageHealth
 from distributed_queue.errors import NotReplicated, StorageIncompatible
 from distributed_queue.storage.redis.connection import parse_info
 from distributed_queue.storage.redis.keys import fence_key
+from distributed_queue.storage.redis.replies import Redirected, ServerError, raise_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from distributed_queue.core.durability import Demand
     from distributed_queue.storage.redis.connection import Connections
-    from distributed_queue.storage.redis.pool import Command
+    from distributed_queue.storage.redis.wire import Command
 
 CONFIRM_SECONDS = 1.0
 """How long replicas get to confirm a step. Well below the time that a command may take."""
@@ -49,17 +48,15 @@ class Confirmation:
         fence = (b"SET", fence_key(first_key), b"", b"PX", _FENCE_MS)
         return [fence, (b"WAIT", self.replicas, int(CONFIRM_SECONDS * 1000))]
 
-    def check(self, answers: Sequence[Any]) -> None:
+    def check(self, answers: list[Any]) -> None:
         """Raise ``NotReplicated`` where too few replicas have confirmed, by the answers to ``commands``.
 
         An answer that is an error is raised: a primary that is demoted while it waits says ``UNBLOCKED``.
         """
         fenced, confirmed = answers
-        if isinstance(fenced, AskError):
-            raise TryAgainError("the slot of the fence was moved")
-        for answer in answers:
-            if isinstance(answer, ResponseError):
-                raise answer
+        if isinstance(fenced, Redirected):
+            raise ServerError("TRYAGAIN the slot of the fence was moved")
+        raise_trouble(answers)
         if confirmed < self.replicas:
             raise NotReplicated(self.url, confirmed, self.replicas)
 

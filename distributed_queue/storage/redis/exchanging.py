@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.storage import ClaimedTask, ClaimRequest, Settlement
     from distributed_queue.storage.redis.gateway import Gateway
     from distributed_queue.storage.redis.operations import Slot
-    from distributed_queue.storage.redis.pool import Command
+    from distributed_queue.storage.redis.wire import Command
 
 _GIVING_BACK = frozenset({Outcome.RETRY, Outcome.RELEASE, Outcome.SNOOZE})
 """Outcomes after which a task may be claimed again."""

@@ -8,31 +8,33 @@ from __future__ import annotations
 
 import re
 
-import redis
-
 from distributed_queue.errors import StorageError, StorageFull, StorageIncompatible, StorageUnavailable
+from distributed_queue.storage.redis.replies import ServerError
 
 _CODES = re.compile(
     r"\b(OOM|MISCONF|READONLY|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNBLOCKED"
     r"|NOAUTH|WRONGPASS|NOPERM|CROSSSLOT|MOVED|ASK|STALE|LAYOUT \d+)\b"
 )
 _PASSING = frozenset(
-    {"READONLY", "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "UNBLOCKED", "STALE"}
+    {
+        "READONLY",
+        "LOADING",
+        "BUSY",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "TRYAGAIN",
+        "NOREPLICAS",
+        "UNBLOCKED",
+        "STALE",
+        "CROWDED",
+    }
 )
 """Trouble that may be over soon; the connection is dropped, for the server may have changed its role."""
-_CLASSES: tuple[tuple[type[Exception], str], ...] = (
-    (redis.exceptions.AuthenticationError, "NOAUTH"),
-    (redis.exceptions.NoPermissionError, "NOPERM"),
-    (redis.exceptions.OutOfMemoryError, "OOM"),
-    (redis.exceptions.BusyLoadingError, "LOADING"),
-    (redis.exceptions.ReadOnlyError, "READONLY"),
-    (redis.exceptions.ClusterCrossSlotError, "CROSSSLOT"),
-    (redis.exceptions.TryAgainError, "TRYAGAIN"),
-    (redis.exceptions.MasterDownError, "MASTERDOWN"),
-    (redis.exceptions.ClusterDownError, "CLUSTERDOWN"),
-    (redis.exceptions.AskError, "MOVED"),
-)
-"""The driver takes the code word off some messages and makes a class of it."""
+_SAID_OTHERWISE = {
+    "max number of clients reached": "CROWDED",
+    "AUTH <password> called without any password configured": "NOAUTH",
+}
+"""Messages without a code word of their own."""
 _PASSING_WORDS = {
     "READONLY": "it is a read-only replica now",
     "LOADING": "it is loading its data",
@@ -42,19 +44,17 @@ _PASSING_WORDS = {
 
 def code_of(error: Exception) -> str:
     """The code word of an error, or an empty text."""
-    for kind, code in _CLASSES:
-        if isinstance(error, kind):
-            return code
-    found = _CODES.search(str(error))
-    return found[1] if found else ""
+    if not isinstance(error, ServerError):
+        return ""
+    found = _CODES.search(error.line)
+    if found:
+        return found[1]
+    return next((code for said, code in _SAID_OTHERWISE.items() if said in error.line), "")
 
 
 def is_passing(error: Exception) -> bool:
     """Whether the same command may succeed shortly, on a new connection."""
-    code = code_of(error)
-    if code:
-        return code in _PASSING
-    return isinstance(error, (redis.ConnectionError, redis.TimeoutError, OSError))
+    return isinstance(error, OSError) or code_of(error) in _PASSING
 
 
 def translate(error: Exception, url: str) -> StorageError:  # noqa: PLR0911 - a table in all but name
@@ -79,6 +79,6 @@ def translate(error: Exception, url: str) -> StorageError:  # noqa: PLR0911 - a 
             f"A queue in Redis at {url} has layout {code.partition(' ')[2]}, made by a newer DistributedQ: "
             "upgrade this one, or use another database"
         )
-    if isinstance(error, (redis.ConnectionError, redis.TimeoutError, OSError)):
+    if isinstance(error, OSError):
         return StorageUnavailable(url, str(error))
     return StorageError(f"Redis at {url} answered with an error: {error}")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distributed_queue.storage.redis.codec import Arg
     from distributed_queue.storage.redis.connection import Connections
     from distributed_queue.storage.redis.operations import Slot
-    from distributed_queue.storage.redis.pool import Command
+    from distributed_queue.storage.redis.wire import Command
 
 _LISTED_SECONDS = 30.0
 """How long a queue is taken to be listed once it was, unless there was trouble: a server that lost its data learns its

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-import redis
+from typing import TYPE_CHECKING
 
 from distributed_queue.storage.redis.addresses import Address
-from distributed_queue.storage.redis.pool import Pool, converse, raise_trouble
+from distributed_queue.storage.redis.pool import Pool
+from distributed_queue.storage.redis.replies import ServerError, raise_trouble
+from distributed_queue.storage.redis.wire import Connection
 
 if TYPE_CHECKING:
-    from redis.connection import Connection
-
     from distributed_queue.storage.redis.addresses import Target
 
 logger = logging.getLogger(__name__)
@@ -33,15 +30,15 @@ class Sentinels:
         self._lock = threading.Lock()
         self._hosts = list(target.hosts)
         """Those that answered last time are asked first."""
-        self._options = {name: value for name, value in target.options.items() if name not in ("db", "client_name")}
         user, password = target.sentinel_login
-        self._options |= {"username": user or None, "password": password or None}
-        self._options |= dict.fromkeys(("socket_timeout", "socket_connect_timeout"), _ANSWER_SECONDS)
+        self._endpoint = target.endpoint._replace(
+            username=user, password=password, database=0, client_name="", connect_seconds=_ANSWER_SECONDS
+        )
 
     def find(self) -> Address:
         """Where the primary is, by the latest that more than half of the Sentinels know, or all that answer.
 
-        One alone may not have heard of the latest fail-over. Raises ``redis.ConnectionError`` where none knows.
+        One alone may not have heard of the latest fail-over. Raises ``ConnectionError`` where none knows.
         """
         with self._lock:
             hosts = list(self._hosts)
@@ -50,7 +47,7 @@ class Sentinels:
         for host in hosts:
             try:
                 views.append(self._ask(host))
-            except (redis.RedisError, OSError) as error:
+            except (ServerError, OSError) as error:
                 silent[host] = str(error)
             if len(views) > len(hosts) // 2:
                 break
@@ -58,7 +55,7 @@ class Sentinels:
             self._hosts.sort(key=silent.__contains__)
         if not views:
             reasons = "; ".join(f"{host}: {reason}" for host, reason in silent.items())
-            raise redis.ConnectionError(f"no Sentinel names a primary {self._target.service!r} ({reasons})")
+            raise ConnectionError(f"no Sentinel names a primary {self._target.service!r} ({reasons})")
         return max(views)[1]
 
     def may_differ(self, primary: Address | None) -> bool:
@@ -75,11 +72,11 @@ class Sentinels:
         """
         service = self._target.service
         asked = [(b"SENTINEL", b"MASTER", service), (b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", service)]
-        connection = self._target.kind(**self._options, host=host.host, port=host.port)
+        connection = Connection(self._endpoint._replace(host=host.host, port=host.port), _ANSWER_SECONDS)
         try:
-            state, address = raise_trouble(converse(connection, asked))
+            state, address = raise_trouble(connection.converse(asked))
         finally:
-            connection.disconnect()
+            connection.close()
         name, port = address
         epoch = dict(zip(state[::2], state[1::2], strict=True))[b"config-epoch"]
         return int(epoch), Address(name.decode(), int(port))
@@ -93,8 +90,7 @@ class PrimaryPool(Pool):
     """
 
     def __init__(self, target: Target) -> None:
-        options = {**target.options, "redis_connect_func": _check_role}
-        super().__init__(target._replace(options=options))
+        super().__init__(target)
         self._sentinels = Sentinels(target)
         self._primary: Address | None = None
         self._over = threading.Event()
@@ -107,12 +103,17 @@ class PrimaryPool(Pool):
         if self._looking is None or not self._looking.is_alive():
             self._looking = threading.Thread(target=self._look, name="dq-sentinels", daemon=True)
             self._looking.start()
-        options = {**self._target.options, "host": address.host, "port": address.port}
-        return self._target.kind(**options, socket_timeout=answer_seconds)
+        connection = Connection(self._target.at(address).endpoint, answer_seconds)
+        try:
+            _check_role(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def is_current(self, connection: Connection) -> bool:
         """Whether it leads to the primary."""
-        return (connection.host, connection.port) == self._primary
+        return (connection.endpoint.host, connection.endpoint.port) == self._primary
 
     def close(self) -> None:
         """Close what is idle now, and what is in use when it is given back."""
@@ -125,7 +126,7 @@ class PrimaryPool(Pool):
             try:
                 if self._sentinels.may_differ(self._primary):
                     self._go_to(self._sentinels.find())
-            except (redis.RedisError, OSError) as error:
+            except (ServerError, OSError) as error:
                 logger.debug("looking for the primary %s: %s", self._target.service, error)
 
     def _go_to(self, primary: Address) -> None:
@@ -135,9 +136,10 @@ class PrimaryPool(Pool):
 
 
 def _check_role(connection: Connection) -> None:
-    connection.on_connect()
-    with suppress(redis.exceptions.NoPermissionError):  # then a replica tells with the first write
-        connection.send_command("ROLE")
-        role: Any = connection.read_response()
-        if role[0] != b"master":
-            raise redis.ConnectionError(f"{connection.host}:{connection.port} is not the primary")
+    """Raise ``ConnectionError`` where the server is not the primary, as far as this user may ask."""
+    (reply,) = connection.converse([(b"ROLE",)])
+    if isinstance(reply, ServerError):
+        if reply.code != "NOPERM":  # or a replica tells with the first write
+            raise reply
+    elif reply[0] != b"master":
+        raise ConnectionError(f"{connection.endpoint.host}:{connection.endpoint.port} is not the primary")

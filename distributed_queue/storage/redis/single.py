@@ -11,18 +11,17 @@ from distributed_queue.storage.redis.connection import (
     check_info,
     first_info,
 )
-from distributed_queue.storage.redis.pool import Pool, Talk, raise_trouble
+from distributed_queue.storage.redis.pool import Pool, Talk
+from distributed_queue.storage.redis.replies import raise_trouble
 from distributed_queue.storage.redis.sentinels import PrimaryPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from redis.connection import Connection
-
     from distributed_queue.storage.redis.addresses import Target
     from distributed_queue.storage.redis.durability import Confirmation
-    from distributed_queue.storage.redis.pool import Command
+    from distributed_queue.storage.redis.wire import Command, Connection
 
 
 class SingleConnections(Connections):

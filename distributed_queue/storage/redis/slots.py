@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import threading
+from binascii import crc_hqx
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import redis
-from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-
 from distributed_queue.storage.redis.addresses import Address
+from distributed_queue.storage.redis.faults import is_passing
 from distributed_queue.storage.redis.pool import Pool
+from distributed_queue.storage.redis.replies import ServerError
 
 if TYPE_CHECKING:
     from distributed_queue.storage.redis.addresses import Target
-    from distributed_queue.storage.redis.pool import Command
+    from distributed_queue.storage.redis.wire import Command
 
 _WITHOUT_KEY = frozenset({b"TIME", b"PING", b"INFO", b"CONFIG"})
 _SCRIPTS = frozenset({b"EVALSHA", b"EVAL"})
 
-slot_of_key = lru_cache(maxsize=16384)(key_slot)
+_SLOTS = 16384
+
+
+@lru_cache(maxsize=_SLOTS)
+def slot_of_key(key: bytes) -> int:
+    """The slot of a key: by what is in its first braces, if there is anything, or all of it."""
+    _, _, behind = key.partition(b"{")
+    tag, closed, _ = behind.partition(b"}")
+    return crc_hqx(tag if tag and closed else key, 0) % _SLOTS
 
 
 def slot_of(command: Command) -> int | None:
@@ -41,13 +49,13 @@ class Slots:
         self._doubted = True
 
     def owner(self, slot: int | None) -> Address:
-        """The primary that has a slot; without one, any. Raises what the driver raises."""
+        """The primary that has a slot; without one, any. Raises ``ServerError`` or ``OSError``."""
         owners = self._owners
         if self._doubted:
             owners = self._look()
         owner = next(filter(None, owners), None) if slot is None else owners[slot]
         if owner is None:
-            raise redis.exceptions.ClusterDownError(f"no server has slot {slot}")
+            raise ServerError(f"CLUSTERDOWN no server has slot {slot}")
         return owner
 
     def primaries(self) -> list[Address]:
@@ -69,16 +77,18 @@ class Slots:
             for host in list(self._hosts):
                 try:
                     answer = Pool(self._target.at(host)).first_answer((b"CLUSTER", b"SLOTS"))
-                except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+                except (ServerError, OSError) as error:
+                    if not is_passing(error):
+                        raise
                     errors[host] = str(error)
                     continue
                 self._learn(answer, host)
                 return self._owners
         reasons = "; ".join(f"{host}: {reason}" for host, reason in errors.items())
-        raise redis.ConnectionError(f"no server of the Cluster answers ({reasons})")
+        raise ConnectionError(f"no server of the Cluster answers ({reasons})")
 
     def _learn(self, answer: list[Any], asked: Address) -> None:
-        owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
+        owners: list[Address | None] = [None] * _SLOTS
         known = {asked: None}
         for first, last, *nodes in answer:
             # A server that does not know its own name leaves it out.

@@ -34,22 +34,19 @@ from contextlib import ExitStack, contextmanager
 from selectors import EVENT_READ, DefaultSelector
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import redis
-
 from distributed_queue.errors import StorageUnavailable
 from distributed_queue.storage.redis.faults import is_passing, translate
 from distributed_queue.storage.redis.keys import waiter_key
 from distributed_queue.storage.redis.pool import BLOCK_SECONDS
+from distributed_queue.storage.redis.replies import ServerError, raise_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeAlias
 
-    from redis.connection import Connection
-
     from distributed_queue.storage.redis.arrivals import Arrivals
     from distributed_queue.storage.redis.connection import Connections
-    from distributed_queue.storage.redis.pool import Command
+    from distributed_queue.storage.redis.wire import Command, Connection
 
 T = TypeVar("T", bound="Sequence[object]")
 if TYPE_CHECKING:
@@ -178,7 +175,7 @@ class WaitingRoom:
             if len(waiter.keys) == 1:
                 return [self._block_on_one(waiter, commands, seconds)]
             return self._block_on_several(waiter, commands, seconds)
-        except (redis.RedisError, OSError) as error:
+        except (ServerError, OSError) as error:
             self._connections.check_open()
             if not is_passing(error):
                 raise translate(error, self._connections.url) from error
@@ -189,22 +186,22 @@ class WaitingRoom:
     def _block_on_one(self, waiter: Waiter, commands: Commands, seconds: float) -> Any:
         coarse = seconds >= _COARSE_SECONDS
         with self._connections.blocking(waiter.keys[0]) as connection:
-            connection.send_command(*commands(seconds if coarse else BLOCK_SECONDS)[0])
-            if not coarse and not connection.can_read(seconds):
+            connection.send(commands(seconds if coarse else BLOCK_SECONDS))
+            if not coarse and not wait_for_any([connection], seconds):
                 self._connections.run_all(waiter.wake_commands())
-            return connection.read_response()
+            return raise_trouble(connection.receive(1))[0]
 
     def _block_on_several(self, waiter: Waiter, commands: Commands, seconds: float) -> list[Any]:
         """Block on keys that no single command can name, until the first of them has news."""
         with ExitStack() as stack:
             connections = [stack.enter_context(self._connections.blocking(key)) for key in waiter.keys]
             for connection, command in zip(connections, commands(BLOCK_SECONDS), strict=True):
-                connection.send_command(*command)
+                connection.send([command])
             answered = wait_for_any(connections, seconds)
             silent = [key for index, key in enumerate(waiter.keys) if index not in answered]
             if silent:
                 self._connections.run_all(waiter.wake_commands(silent))
-            popped = [connection.read_response() for connection in connections]
+            popped = [raise_trouble(connection.receive(1))[0] for connection in connections]
         return self._tidy_up(waiter, silent, popped)
 
     def _tidy_up(self, waiter: Waiter, silent: Sequence[bytes], popped: Sequence[Any]) -> list[Any]:
@@ -223,6 +220,5 @@ def wait_for_any(connections: Sequence[Connection], seconds: float) -> set[int]:
     """Wait until there is an answer on one of the connections, at most so long; on which there are some."""
     with DefaultSelector() as selector:
         for index, connection in enumerate(connections):
-            sock: Any = connection._sock  # noqa: SLF001  # the driver has no other way
-            selector.register(sock, EVENT_READ, index)
+            selector.register(connection, EVENT_READ, index)
         return {key.data for key, _ in selector.select(seconds)}

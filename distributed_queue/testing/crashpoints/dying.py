@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-import redis.connection
-from redis.exceptions import ResponseError
+from distributed_queue.storage.redis.wire import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from distributed_queue.core.storage import Storage
+    from distributed_queue.storage.redis.wire import Command
 
 _PASSING = frozenset({"close", "wake", "wait"})
 """Verbs that leave nothing behind."""
@@ -85,30 +85,21 @@ def dying_on_the_wire(death: Death) -> Iterator[None]:
 
     The commands that were sent are done: their answers are read, and lost.
     """
-    send: Callable[..., None] = redis.connection.Connection.send_packed_command
+    send = Connection.send
 
-    def dying(self: Any, command: Sequence[bytes] | bytes, check_health: bool = True) -> None:
-        packed = [command] if isinstance(command, bytes) else list(command)
-        for sent in range(len(packed) + 1):
+    def dying(self: Connection, commands: Sequence[Command]) -> None:
+        for sent in range(len(commands) + 1):
             try:
                 death.moment()
             except Killed:
                 if sent:
-                    send(self, packed[:sent], check_health=check_health)
-                    _read_and_lose(self, sent)
+                    send(self, commands[:sent])
+                    self.receive(sent)
                 raise
-        send(self, packed, check_health=check_health)
+        send(self, commands)
 
-    with patch.object(redis.connection.Connection, "send_packed_command", dying):
+    with patch.object(Connection, "send", dying):
         yield
-
-
-def _read_and_lose(connection: Any, answers: int) -> None:
-    for _ in range(answers):
-        try:
-            connection.read_response(disconnect_on_error=False)
-        except ResponseError:  # an answer like any other
-            continue
 
 
 @contextmanager
