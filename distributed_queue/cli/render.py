@@ -11,6 +11,7 @@ from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.lifecycle import TaskStatus
 from distributed_queue.core.times import iso
 from distributed_queue.errors import TaskFailed
+from distributed_queue.observability.attempts import retries
 
 if TYPE_CHECKING:
     from distributed_queue.cli.output import Output
@@ -70,6 +71,8 @@ def print_task(out: Output, task: Task) -> None:
     for name in times:
         if name in fields:
             fields[name] = f"{fields[name]}  ({_relative(getattr(task, name), now)})"
+    if counted := retries(task):
+        fields["attempts"] = f"{task.attempt}  ({counted})"
     fields["history"] = "\n".join(line for each in task.history for line in _attempt_lines(each)) or None
     out.record(fields.items())
 
@@ -117,7 +120,8 @@ def _pretty(value: Any) -> str:
 def _note(task: Task, now: float) -> str:
     """The most useful thing to know about a task in its state."""
     if task.status in (TaskStatus.SCHEDULED, TaskStatus.RETRYING) and task.execute_after is not None:
-        due = f"due {_relative(task.execute_after, now)}"
+        what = retries(task) if task.status is TaskStatus.RETRYING else ""
+        due = f"{what} due {_relative(task.execute_after, now)}".lstrip()
         return f"{due}: {task.error}" if task.error else due
     if task.status is TaskStatus.PROCESSING and task.started_at is not None:
         return f"for {duration(now - task.started_at)} by {task.worker_id}"

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from distributed_queue.observability.attempts import retries
 from distributed_queue.observability.problems import Subject
 
 if TYPE_CHECKING:
@@ -116,5 +117,5 @@ def page_about(problem: Problem) -> str:
 
 FILTERS: dict[str, Any] = {
     function.__name__: function
-    for function in (number, many, rate, percent, duration, ago, iso, clock, size, page_about)
+    for function in (number, many, rate, percent, duration, ago, iso, clock, size, page_about, retries)
 }

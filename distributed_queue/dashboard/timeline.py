@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.lifecycle import Event, TaskStatus
 from distributed_queue.dashboard.formats import duration
+from distributed_queue.observability.attempts import retries
 
 if TYPE_CHECKING:
     from distributed_queue.core.notes import AttemptRecord
@@ -76,7 +77,7 @@ def whats_next(detail: Detail, now: float) -> str:
     when = f"in {duration(max(0.0, (task.execute_after or now) - now))}"
     if task.status is TaskStatus.RETRYING:
         error = f" ({task.error.partition(':')[0]})" if task.error else ""
-        tries = f"it is retry {task.retry_count:,} of {task.max_retries:,}"
+        tries = f"it is {retries(task)}"
         return f"Next try {when}, because attempt {task.attempt} failed{error}; {tries}. {_backoff(task)}"
     if task.status is TaskStatus.SCHEDULED:
         return f"Runs {when}: it was submitted, or snoozed, for then."
@@ -88,7 +89,8 @@ def whats_next(detail: Detail, now: float) -> str:
         return f"Runs on {task.worker_id}.{limit}{asked}"
     if task.status is TaskStatus.DEAD:
         tries = "1 attempt" if task.attempt == 1 else f"{task.attempt:,} attempts"
-        return f"Dead ({task.reason or 'failed'}) after {tries}. It stays until someone retries or deletes it."
+        last = f", the last one {retries(task)}" if retries(task) else ""
+        return f"Dead ({task.reason or 'failed'}) after {tries}{last}. It stays until someone retries or deletes it."
     return ""
 
 

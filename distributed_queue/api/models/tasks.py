@@ -190,8 +190,8 @@ class TaskOut(Out):
     priority: int
     payload: Any
     attempts: int = Field(description="How often a worker took it; the fencing token of the attempt that runs.")
-    retry_count: int = Field(description="Attempts that failed.")
-    crashes: int = Field(description="Attempts whose worker vanished.")
+    retry_count: int = Field(description="Attempts that failed since it was submitted or requeued.")
+    crashes: int = Field(description="Attempts whose worker vanished, since then too.")
     max_retries: int
     retry: dict[str, Any] | None = Field(description="Its own retry policy.")
     timeout: float | None

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from distributed_queue.cli.text import duration, one_line
+from distributed_queue.cli.text import duration, one_line, size
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.observability.attempts import retries
 from distributed_queue.observability.rates import Rate
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     """Key of each row to its cells."""
 
 QUEUE_COLUMNS = ("QUEUE", "READY", "RUNNING", "RETRYING", "SCHEDULED", "DEAD", "IN/S", "DONE/S", "FAILED/S", "OLDEST")
-WORKER_COLUMNS = ("WORKER", "STATE", "BUSY", "DONE", "FAILED", "UP", "LAST BEAT", "PROCESS", "QUEUES")
+WORKER_COLUMNS = ("WORKER", "STATE", "BUSY", "DONE", "FAILED", "MEMORY", "CPU", "UP", "LAST BEAT", "PROCESS", "QUEUES")
 RUNNING_COLUMNS = ("TASK", "QUEUE", "TYPE", "ATTEMPT", "RUNNING FOR", "WORKER")
 DEAD_COLUMNS = ("TASK", "QUEUE", "TYPE", "DEAD FOR", "ERROR")
 _COUNTED = (TaskStatus.PENDING, TaskStatus.PROCESSING, TaskStatus.RETRYING, TaskStatus.SCHEDULED, TaskStatus.DEAD)
@@ -56,6 +57,8 @@ def worker_rows(workers: Iterable[WorkerInfo], now: float) -> Rows:
             _right(f"{worker.active_tasks} of {worker.max_workers}"),
             _count(worker.processed),
             _count(worker.failed, alarming=True),
+            _right(size(worker.memory_bytes)),
+            _right(f"{worker.cpu_share:.0%}"),
             _right(duration(now - worker.started_at)),
             _right(duration(now - worker.beat_at)),
             Text(one_line(f"{worker.pid} on {worker.host}")),
@@ -73,7 +76,7 @@ def running_rows(tasks: Iterable[Task], workers: Iterable[WorkerInfo], now: floa
             Text(one_line(task.task_id)),
             Text(one_line(task.queue)),
             Text(one_line(task.type)),
-            _right(str(task.attempt)),
+            _right(f"{task.attempt} {retries(task)}".rstrip()),
             _right(_since(task.started_at, now)),
             Text(one_line(names.get(task.worker_id or "", task.worker_id))),
         )

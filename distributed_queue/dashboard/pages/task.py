@@ -9,6 +9,7 @@ from distributed_queue.core.lifecycle import REQUEUABLE, TaskStatus
 from distributed_queue.dashboard import snippets, timeline
 from distributed_queue.dashboard.shell import dashboard_of, render
 from distributed_queue.dashboard.tree import make_tree
+from distributed_queue.observability.attempts import failed_attempt, was_requeued
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -37,6 +38,8 @@ async def show(request: Request) -> Response:
         task=task,
         stored=detail.stored,
         steps=timeline.steps(detail),
+        requeued=was_requeued(task),
+        failed_attempt=failed_attempt(task),
         whats_next=timeline.whats_next(detail, dashboard.now()),
         payload=make_tree(task.payload),
         raw=raw if len(raw) <= _MAX_RAW else f"{raw[:_MAX_RAW]}\n… ({len(raw):,} characters)",

@@ -199,6 +199,19 @@ def test_dead_letters_are_grouped_and_a_group_is_requeued_or_deleted(stored: Sit
     assert queue.size() == 3
 
 
+def test_a_requeued_task_is_seen_to_have_its_retries_again(here: Site, queue: HybridQueue) -> None:
+    task = put(queue, {"type": "mail"}, max_retries=2)
+    for _ in range(3):
+        assert queue.requeue(task.task_id) or look(queue, task).attempt == 0
+        take(queue)
+        assert queue.mark_failed(task.task_id, "it broke")
+    assert queue.requeue(task.task_id)
+    take(queue)
+    assert re.search(r"processing 100 4 retry 0 of 2 ", here.page("/tasks"))
+    page = here.page(f"/tasks/{task.task_id}")
+    assert "Attempts 4 retry 0 of 2 since it was requeued" in page
+
+
 def test_a_group_is_requeued_at_a_rate(stored: Site) -> None:
     here, queue = stored, stored.queue
     ids = [die(queue, ConnectionError("refused")) for _ in range(3)]
