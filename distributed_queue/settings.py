@@ -15,6 +15,7 @@ import os
 import re
 from dataclasses import dataclass, field, fields
 from importlib import import_module
+from ipaddress import ip_network
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -102,9 +103,14 @@ def _parse_switch(text: str) -> bool:
     return _SWITCHES[word]
 
 
+def _parse_networks(text: str) -> tuple[str, ...]:
+    return tuple(str(ip_network(name)) for name in _parse_names(text))
+
+
 _TEXT = Kind("a text", str)
 _SWITCH = Kind("true or false", _parse_switch)
 _NAMES = Kind("names with commas between them", _parse_names)
+_NETWORKS = Kind("networks such as 10.1.0.0/16, with commas between them", _parse_networks)
 
 
 def _seconds(lowest: float, words: str) -> Kind:
@@ -168,6 +174,18 @@ class Settings:
     api_keys_file: str | None = _setting(None, "DQ_API_KEYS_FILE")
     """File with further keys, each with roles and an end, that ``dq keys`` makes. Servers notice changes within a
     second. The default is none."""
+
+    webhooks_file: str | None = _setting(None, "DQ_WEBHOOKS_FILE")
+    """File with the webhooks, which ``dq webhooks`` makes: who is told of what happens to tasks. A server that has it
+    sends them, and notices changes within a second. The default is none."""
+
+    webhooks_allow: tuple[str, ...] = _setting((), "DQ_WEBHOOKS_ALLOW", kind=_NETWORKS)
+    """Networks that webhooks may go to though they are not public, such as ``10.1.0.0/16``, with commas between. The
+    default lets nobody reach with a webhook what only this machine reaches."""
+
+    webhooks_http: bool = _setting(False, "DQ_WEBHOOKS_HTTP", kind=_SWITCH)
+    """Whether webhooks may go to addresses that begin with ``http://``, unencrypted. For trials, and networks of one's
+    own."""
 
     require_key_for_reads: bool = _setting(False, "DQ_REQUIRE_KEY_FOR_READS", kind=_SWITCH)
     """Whether requests that change nothing need a key too. The default lets everyone read who reaches the port; health

@@ -33,6 +33,7 @@ COMMANDS = {
     "workers": Entry("workers:workers", "List, pause, resume, scale and stop workers of all processes.", "Operate"),
     "top": Entry("top:top", "Watch queues, workers and tasks live, and act on them.", "Operate"),
     "keys": Entry("keys:keys", "Create, list and revoke API keys.", "Operate"),
+    "webhooks": Entry("webhooks:webhooks", "Tell other systems of what happens to tasks.", "Operate"),
     "doctor": Entry("doctor:doctor", "Say whether settings, storage and machine are fit for work.", "Operate"),
     "bench": Entry("bench:bench", "Measure how fast your storage takes and works tasks.", "Operate"),
     "check": Entry("check:check", "Judge histories: say whether every promise was kept.", "Operate"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from distributed_queue.cli import logs
+from distributed_queue.cli.awaiting import Opening, queue_at_once
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
 from distributed_queue.cli.exits import CannotListen
@@ -19,10 +21,12 @@ from distributed_queue.cli.loading import close_applications, load_handlers, reg
 from distributed_queue.cli.options import setting_option, switch_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
+from distributed_queue.cli.webhooks import address_rules
 from distributed_queue.cli.welcome import announce, check_openness
 from distributed_queue.core.options import split_weights
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError
+from distributed_queue.webhooks import EndpointFile, Webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,6 +84,8 @@ def serve(session: Session) -> None:
 
     The handlers simple, default and math are there for a first try.
 
+    Where the storage does not answer yet, the server runs without it, says so, and begins to work once it does.
+
     SIGTERM and Ctrl-C stop it gracefully: requests and tasks that run may finish. A second one stops it at once.
     """
     settings = session.settings
@@ -89,20 +95,57 @@ def serve(session: Session) -> None:
     url = storage_of(sources)
     if url is not None:
         session.offer_storage(url)
-    with StopSignals() as signals, session.queue(configure=True) as queue:
+    with StopSignals() as signals, queue_at_once(session) as queue:
         pool = _make_pool(queue, sources, settings)
         server, dashboard = _make_server(queue, pool, session.trace())
         with _listen(server) as listening, dashboard:
-            pool.start_all()
+            work = _Work(queue, pool, settings, listening.getsockname()[1])
+            opening = Opening(session, queue, opened=work.begin, failed=signals.notify)
+            opening.begin()
             serving = threading.Thread(target=server.run, args=([listening],), name="dq-server", daemon=True)
             serving.start()
             threading.Thread(target=_tell_when_ended, args=(serving, signals), daemon=True).start()
             signals.wait()
+            opening.end()
             dashboard.close()
             server.stop()
-            drain(pool, signals, settings.shutdown_timeout, also=serving.join, hurry=partial(_hurry, server))
+
+            def finish() -> None:
+                work.finish()
+                serving.join()
+
+            drain(pool, signals, settings.shutdown_timeout, also=finish, hurry=partial(_hurry, server))
             close_applications(sources)
+    if opening.error is not None:
+        raise opening.error
     logger.info("stopped")
+
+
+class _Work:
+    """What is done here besides serving: the pool's tasks, and webhooks where a file of them is named."""
+
+    def __init__(self, queue: HybridQueue, pool: WorkerPool, settings: Settings, port: int) -> None:
+        self._queue = queue
+        self._pool = pool
+        self._settings = settings
+        self._port = port
+        self._late = queue.storage.awaited
+        self._endpoints = EndpointFile(Path(settings.webhooks_file)) if settings.webhooks_file else None
+        self._sending = ExitStack()
+
+    def begin(self) -> None:
+        """Begin, when the storage is there; say so, if the server could not say it when it began."""
+        settings = self._settings
+        self._pool.start_all()
+        if self._endpoints is not None:
+            name = f"{settings.worker_name or 'worker-1'}-webhooks"
+            self._sending.enter_context(Webhooks(self._queue, self._endpoints, address_rules(settings), name))
+        if self._late:
+            announce(self._queue, self._pool, settings, self._port)
+
+    def finish(self) -> None:
+        """Send no more webhooks."""
+        self._sending.close()
 
 
 def _make_pool(queue: HybridQueue, sources: Sequence[Source], settings: Settings) -> WorkerPool:

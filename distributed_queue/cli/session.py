@@ -10,6 +10,7 @@ from distributed_queue.cli.output import Output
 
 if TYPE_CHECKING:
     from distributed_queue.core.hybrid_queue import HybridQueue
+    from distributed_queue.core.storage import Storage
     from distributed_queue.settings import Settings, Traced
 
 DATABASE_NAME = "queue.db"
@@ -65,10 +66,10 @@ class Session:
         """Where the tasks are; the default file's folder is made."""
         return self._offered_url or self.settings.storage_url or default_storage_url()
 
-    def queue(self, *, configure: bool = False) -> HybridQueue:
+    def queue(self, *, configure: bool = False, storage: Storage | None = None) -> HybridQueue:
         """Open the queue, a context manager. ``configure`` lets the settings for queues (``max_size`` …) take effect.
 
-        Raises ``StorageUnavailable``.
+        ``storage`` is one to use instead of opening it. Raises ``StorageUnavailable``.
         """
         from distributed_queue.core.hybrid_queue import HybridQueue  # noqa: PLC0415 - see the class
 
@@ -86,6 +87,7 @@ class Session:
             visibility_timeout=settings.visibility_timeout,
             max_body_bytes=settings.max_body_bytes,
             durability=settings.durability,
+            storage=storage,
             **limits,
         )
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import click
 
-from distributed_queue.errors import ConfigurationError
+from distributed_queue.errors import ConfigurationError, StorageUnavailable
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ def check_openness(settings: Settings) -> None:
 def announce(queue: HybridQueue, pool: WorkerPool, settings: Settings, port: int) -> None:
     """Say that the server is ready: to a person on stdout, or as a log message where those are JSON."""
     base = f"http://{_shown_host(settings.host)}:{port}"
-    health = queue.health()
+    try:
+        health = queue.health()
+    except StorageUnavailable as error:
+        logger.warning("serving %s/ while the storage is down: %s", base, error)
+        return
     place = storage_place(health.url)
     if settings.log_format == "json":
         logger.info("ready", extra={"url": base, "storage": place, "durability": health.durability})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from distributed_queue.cli import logs
+from distributed_queue.cli.awaiting import await_queue, opening_queue
 from distributed_queue.cli.command import Command
 from distributed_queue.cli.draining import drain
 from distributed_queue.cli.exits import CannotListen, ExitCode
@@ -88,6 +89,8 @@ def worker(session: Session, module: tuple[str, ...], processes: int, burst: boo
     "register(pool)"; MODULE:NAME names another one. DQ_HANDLERS may name modules instead. The storage is the one that
     the application names, unless --storage-url names another.
 
+    Where the storage does not answer yet, it waits until it does; with --burst it ends.
+
     SIGTERM and Ctrl-C stop it gracefully: it takes no more tasks, and those that run may finish. A second one stops
     it at once.
     """
@@ -112,7 +115,13 @@ def worker(session: Session, module: tuple[str, ...], processes: int, burst: boo
         with StopSignals() as signals, _metrics(session, supervisor):
             return supervisor.run(signals)
     shown = None if is_supervised() else _Alone(_name(settings))
-    with StopSignals() as signals, session.shared_queue(configure=True) as queue, _metrics(session, shown, queue):
+    with StopSignals() as signals, ExitStack() as stack:
+        opened = session.shared_queue(configure=True) if burst else await_queue(session, signals)
+        if opened is None:
+            logger.info("stopped before the storage was there")
+            return ExitCode.OK
+        queue = stack.enter_context(opened)
+        stack.enter_context(_metrics(session, shown, queue))
         pool = WorkerPool(queue)
         register_handlers(sources, pool)
         one = pool.add_worker(_config(settings))
@@ -156,7 +165,7 @@ def _metrics(session: Session, program: Program | None, queue: HybridQueue | Non
     except ModuleNotFoundError as error:
         raise MissingDependency("--metrics-port", "server") from error
     with ExitStack() as stack:
-        queue = queue or stack.enter_context(session.shared_queue())
+        queue = queue or stack.enter_context(opening_queue(session))
         try:
             stack.enter_context(serve_metrics(queue, program, session.settings.host, port))
         except ConfigurationError as error:

@@ -138,17 +138,22 @@ class HybridQueue:
         self.storage: Storage = storage or open_storage(url or "", clock, durability)
         self._watcher = FinishWatcher(self.storage)
         self._held = HeldLeases(self.storage, max_body_bytes)
-        try:
-            for name in dict.fromkeys(("default", *(self.claims_from or ()))):
-                self._configure(name)
-        except BaseException:
-            self.storage.close()
-            raise
+        if not self.storage.awaited:
+            try:
+                self.prepare()
+            except BaseException:
+                self.storage.close()
+                raise
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Self:
         """A queue over the storage at ``url``; the options of the class."""
         return cls(url=url, **options)
+
+    def prepare(self) -> None:
+        """Give the queues that this object names its settings. Only for a storage that was awaited: else it is done."""
+        for name in dict.fromkeys(("default", *(self.claims_from or ()))):
+            self._configure(name)
 
     # Submitting
 

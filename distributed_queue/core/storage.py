@@ -127,6 +127,9 @@ class Storage(ABC):
 
     # Work
 
+    awaited: bool = False
+    """Whether it stands for a storage that is yet to be opened, and every verb raises ``StorageUnavailable`` still."""
+
     @abstractmethod
     def enqueue(self, tasks: Sequence[NewTask]) -> list[bool]:
         """Store all, or none. False for a task whose id the queue knows already: it is left as it is.

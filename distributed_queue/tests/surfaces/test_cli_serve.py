@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -166,11 +165,3 @@ def test_a_signal_that_comes_twice_at_the_same_moment_is_one(tmp_path: Path) -> 
         program.send(signal.SIGINT)
         program.send(signal.SIGINT)
         assert program.ends() == 0
-
-
-def test_a_storage_that_is_away_is_told_at_the_start(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-    answer = run(tmp_path, "serve", "--port", "0", "--storage-url", f"redis://127.0.0.1:{port}/0")
-    assert answer.code == ExitCode.UNREACHABLE
-    assert f"127.0.0.1:{port}" in answer.err

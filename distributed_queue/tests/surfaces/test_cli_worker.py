@@ -164,11 +164,6 @@ def test_it_says_when_the_storage_is_away_and_when_it_is_back(home: Path, tmp_pa
         assert program.stop() == 0
 
 
-def test_a_storage_that_is_not_there_at_the_start_ends_it_with_3(home: Path) -> None:
-    answer = run(home, "worker", "mine", "--storage-url", "redis://127.0.0.1:1/0")
-    assert answer.code == ExitCode.UNREACHABLE
-
-
 # Loading modules
 
 
