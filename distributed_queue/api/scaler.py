@@ -12,9 +12,7 @@ from distributed_queue.api.models.queues import ScalerOut
 from distributed_queue.api.openapi import problems
 from distributed_queue.api.options import PREFIX
 from distributed_queue.api.services import Provided, json_response
-from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.lifecycle import TaskStatus
-from distributed_queue.core.storage import ClaimRequest, QueueStats
 
 router = APIRouter(prefix=PREFIX, tags=["queues"])
 
@@ -35,17 +33,10 @@ async def get_scale(
     `tasks` is what is ready and what runs: with ready alone the last workers would be stopped while they work. What
     waits in a paused queue does not count, nor what is due later. A queue that is not known has none.
     """
-    every = await services.queue.run(_look, services.queue.queue, None if queue is None else frozenset(queue))
+    every = await services.queue.run(services.queue.queue.storage.stats, queue)
     ready = sum(stats.counts[TaskStatus.PENDING] for stats in every if not stats.config.paused)
     running = sum(stats.counts[TaskStatus.PROCESSING] for stats in every)
     oldest = max((stats.oldest_ready_age or 0.0 for stats in every if not stats.config.paused), default=0.0)
     return json_response(
         {"tasks": ready + running, "ready": ready, "running": running, "oldest_ready_age_seconds": oldest}
     )
-
-
-def _look(queue: HybridQueue, wanted: frozenset[str] | None) -> list[QueueStats]:
-    """Figures as they are once what is due is ready, which no claim has seen to where there are no workers."""
-    names = tuple(name for name in queue.storage.queues() if wanted is None or name in wanted)
-    queue.storage.claim(ClaimRequest(names, "scaler", 0, 1.0))
-    return queue.storage.stats(names)

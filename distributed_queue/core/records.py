@@ -256,12 +256,51 @@ class QueueStats(msgspec.Struct, kw_only=True):
 
     queue: str
     counts: dict[TaskStatus, int]
-    """Tasks by state; every state is there."""
+    """Tasks by state; every state is there. What is due counts as pending: a claim would give it."""
     config: QueueConfig
+    due: dict[TaskStatus, int] = {}
+    """Of the pending ones, those that ``find`` lists as scheduled or retrying until a claim promotes them."""
     oldest_ready_age: float | None = None
-    """Seconds for which the task at the head of the line has been ready; None if none is."""
+    """Seconds for which the task at the head of the line has been ready, or, where that is longer, for which one that
+    no claim has promoted has been due. None if no task is pending."""
     counters: dict[str, int] = {}
     """See ``core.counters``."""
+
+    @classmethod
+    def at(  # noqa: PLR0913 - a queue's figures, one by one
+        cls,
+        queue: str,
+        counts: dict[TaskStatus, int],
+        config: QueueConfig,
+        *,
+        due: dict[TaskStatus, int],
+        ready_age: float | None,
+        due_age: float | None,
+        counters: dict[str, int],
+    ) -> QueueStats:
+        """Figures out of what an engine's indexes hold: ``counts`` are of the states that ``find`` lists.
+
+        ``ready_age`` is of the head of the line, ``due_age`` of what has been due for longest; None without any.
+        """
+        due = {state: number for state, number in due.items() if number}
+        counts = dict.fromkeys(TaskStatus, 0) | counts
+        for state, number in due.items():
+            counts[state] -= number
+            counts[TaskStatus.PENDING] += number
+        ages = [max(0.0, age) for age in (ready_age, due_age) if age is not None]
+        return cls(
+            queue=queue,
+            counts=counts,
+            config=config,
+            due=due,
+            oldest_ready_age=max(ages, default=None),
+            counters=counters,
+        )
+
+    def listed(self, state: TaskStatus) -> int:
+        """How many tasks ``find`` lists in a state."""
+        promoted = sum(self.due.values()) if state is TaskStatus.PENDING else -self.due.get(state, 0)
+        return self.counts.get(state, 0) - promoted
 
     @property
     def depth(self) -> int:

@@ -103,6 +103,8 @@ __all__ = [
 
 SWEEP_LIMIT = 1000
 """The most tasks that one claim promotes, expires, takes back or trims, each: so an atomic step is bounded."""
+DUE_LIMIT = 10_000
+"""How many due tasks of a queue ``stats`` finds at least, if there are as many."""
 
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
@@ -125,10 +127,10 @@ class Storage(ABC):
     """How many exchanges a busy worker has under way. Two where the storage works in a process of its own: it works on
     one while the worker's handlers run what the other brought. Elsewhere, two would only get in each other's way."""
 
-    # Work
-
     awaited: bool = False
     """Whether it stands for a storage that is yet to be opened, and every verb raises ``StorageUnavailable`` still."""
+
+    # Work
 
     @abstractmethod
     def enqueue(self, tasks: Sequence[NewTask]) -> list[bool]:
@@ -189,7 +191,11 @@ class Storage(ABC):
 
     @abstractmethod
     def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
-        """Figures of these queues, or of all, sorted by name. Unknown names are left out."""
+        """Figures of these queues, or of all, sorted by name. Unknown names are left out.
+
+        Changes nothing, and takes no longer however much is stored: of what is due and not promoted yet, an engine may
+        leave out those beyond ``DUE_LIMIT`` in a queue.
+        """
 
     @abstractmethod
     def queues(self) -> tuple[str, ...]:

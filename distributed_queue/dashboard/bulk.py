@@ -77,7 +77,7 @@ def count(desk: Desk, bulk: Bulk, stats: Iterable[QueueStats]) -> Count:
     search = bulk.search
     if not search.needs_look and search.type is None:
         queues = [each for each in stats if search.queue in {None, each.queue}]
-        return _count({str(state): sum(each.counts.get(state, 0) for each in queues) for state in bulk.states})
+        return _count({str(state): sum(each.listed(state) for each in queues) for state in bulk.states})
     states: dict[str, int] = defaultdict(int)
     end, number = time.monotonic() + COUNT_SECONDS, 0
     for batch in batches(desk.queue.storage, search, bulk.until, bulk.states, size=_BATCH):

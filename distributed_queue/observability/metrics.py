@@ -108,10 +108,12 @@ def _storage(engine: str, health: StorageHealth | None) -> Iterator[Metric]:
 
 
 def _state(queues: list[QueueStats]) -> Iterator[Metric]:
-    tasks = GaugeMetricFamily(f"{PREFIX}_queue_tasks", "Tasks by state.", labels=("queue", "state"))
+    tasks = GaugeMetricFamily(
+        f"{PREFIX}_queue_tasks", "Tasks by state; what is due is pending.", labels=("queue", "state")
+    )
     oldest = GaugeMetricFamily(
         f"{PREFIX}_queue_oldest_ready_age_seconds",
-        "For how long the task at the head of the line has been ready; 0 where none is.",
+        "For how long the task at the head of the line, or the first that is due, has been ready; 0 without any.",
         labels=("queue",),
     )
     paused = GaugeMetricFamily(f"{PREFIX}_queue_paused", "Whether the queue is paused: 1 or 0.", labels=("queue",))

@@ -57,7 +57,7 @@ class QueueFiguresOut(Out):
     max_size: int | None
     rate_limit: float | None
     concurrency: int | None
-    oldest_ready_age: float | None = Field(description="Seconds for which the head of the line has been ready.")
+    oldest_ready_age: float | None = Field(description="For how many seconds the longest has been ready; see metrics.")
     counts: dict[str, int]
 
 

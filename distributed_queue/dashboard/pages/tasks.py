@@ -113,7 +113,7 @@ _ACTIONS = {
 def _tabs(request: Request, search: Search) -> list[Tab]:
     sample = dashboard_of(request).sampler.latest
     queues = [stats for stats in sample.queues if search.queue in {None, stats.queue}]
-    counts = {state: sum(stats.counts.get(state, 0) for stats in queues) for state in LISTED_ORDER}
+    counts = {state: sum(stats.listed(state) for stats in queues) for state in LISTED_ORDER}
     tabs = [Tab("all", search.text(status=None, id=None), sum(counts.values()), search.status is None)]
     for state in LISTED_ORDER:
         if state is not TaskStatus.BLOCKED or counts[state]:

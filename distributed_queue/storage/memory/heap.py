@@ -36,6 +36,18 @@ class LazyHeap(Generic[K]):
             heappop(keys)
         return None
 
+    def until(self, end: K, limit: int) -> list[K]:
+        """Valid keys below ``end``, at most ``limit``; the smallest is first, the others in no order. None is taken."""
+        self.peek()
+        keys, found, places = self._keys, list[K](), [0]
+        while places and len(found) < limit:
+            place = places.pop()
+            if place < len(keys) and keys[place] < end:
+                places += (2 * place + 1, 2 * place + 2)
+                if self._valid(keys[place]):
+                    found.append(keys[place])
+        return found
+
     def pop(self) -> K | None:
         """The smallest valid key, taken out."""
         key = self.peek()

@@ -12,7 +12,7 @@ from distributed_queue.core.clock import ceil_ms
 from distributed_queue.core.history import HISTORY_LIMIT, AttemptOutcome, StoredAttempt, history_of
 from distributed_queue.core.lifecycle import FINISHED, WAITING, Event, TaskStatus
 from distributed_queue.core.limits import concurrency_room, default_burst, gcra
-from distributed_queue.core.storage import SWEEP_LIMIT, Change, NewTask, QueueConfig, StoredTask
+from distributed_queue.core.storage import DUE_LIMIT, SWEEP_LIMIT, Change, NewTask, QueueConfig, QueueStats, StoredTask
 from distributed_queue.storage.memory.heap import LazyHeap
 
 if TYPE_CHECKING:
@@ -277,6 +277,22 @@ class MemoryQueue:
         """The task at the head of the line."""
         key = self._ready.peek()
         return self.tasks[key[2]] if key else None
+
+    def stats(self, now_ms: int) -> QueueStats:
+        """Figures at a moment."""
+        head = self.oldest_ready()
+        # A task that was postponed twice to the same time is in the heap twice.
+        due = [self.tasks[task_id] for _, task_id in set(self._due.until((now_ms + 1, ""), DUE_LIMIT))]
+        longest = min((entry.due_ms or now_ms for entry in due), default=None)
+        return QueueStats.at(
+            self.name,
+            dict(self.counts),
+            self.config,
+            due=Counter(entry.status for entry in due),
+            ready_age=None if head is None else (now_ms - head.ready_ms) / SECOND_MS,
+            due_age=None if longest is None else (now_ms - longest) / SECOND_MS,
+            counters=dict(self.counters),
+        )
 
     def stored(self, entry: Entry, *, with_history: bool = False) -> StoredTask:
         """The task as the port describes it."""

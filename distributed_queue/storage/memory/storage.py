@@ -143,7 +143,7 @@ class MemoryStorage(Storage):
     def stats(self, queues: Sequence[str] | None = None) -> list[QueueStats]:
         with self._open():
             now_ms = floor_ms(self._clock.now())
-            return [self._stats(queue, now_ms) for queue in self._selected(queues)]
+            return [queue.stats(now_ms) for queue in self._selected(queues)]
 
     def queues(self) -> tuple[str, ...]:
         with self._open():
@@ -366,13 +366,3 @@ class MemoryStorage(Storage):
                 # A millisecond at least: the present is rounded down.
                 max(1.0, min(due_ms)) / SECOND_MS if due_ms else None,
             )
-
-    def _stats(self, queue: MemoryQueue, now_ms: int) -> QueueStats:
-        oldest = queue.oldest_ready()
-        return QueueStats(
-            queue=queue.name,
-            counts={state: queue.counts[state] for state in TaskStatus},
-            config=queue.config,
-            oldest_ready_age=None if oldest is None else max(0, now_ms - oldest.ready_ms) / SECOND_MS,
-            counters=dict(queue.counters),
-        )

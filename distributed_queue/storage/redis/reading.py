@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from distributed_queue.storage.redis.gateway import Gateway
     from distributed_queue.storage.redis.waiting import WaitingRoom
 
+_POSTPONED = (TaskStatus.SCHEDULED, TaskStatus.RETRYING)
 _BATCH = 1000
 """Tasks read by one call of a script: it bounds how long the server is busy with it."""
 
@@ -50,14 +51,15 @@ def stats(gateway: Gateway, queues: Sequence[str] | None) -> list[QueueStats]:
         names = tuple(sorted(set(queues).intersection(names)))
     replies = gateway.read([gateway.timed("stats", name) for name in names])
     figures = []
-    for name, (sizes, meta, counters, age) in zip(names, replies, strict=True):
-        counts = dict.fromkeys(TaskStatus, 0) | dict(zip(INDEXES, sizes, strict=True))
+    for name, (sizes, meta, counters, ready_age, due, due_age) in zip(names, replies, strict=True):
         figures.append(
-            QueueStats(
-                queue=name,
-                counts=counts,
-                config=config_of(dict(zip(meta[::2], meta[1::2], strict=True))),
-                oldest_ready_age=None if age is None else age / SECOND_MS,
+            QueueStats.at(
+                name,
+                dict(zip(INDEXES, sizes, strict=True)),
+                config_of(dict(zip(meta[::2], meta[1::2], strict=True))),
+                due=dict(zip(_POSTPONED, due, strict=True)),
+                ready_age=None if ready_age is None else ready_age / SECOND_MS,
+                due_age=None if due_age is None else due_age / SECOND_MS,
                 counters={
                     counter.decode(errors="replace"): int(value)
                     for counter, value in zip(counters[::2], counters[1::2], strict=True)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from distributed_queue.core.history import StoredAttempt
-from distributed_queue.core.storage import QueueConfig, QueueStats, StoredTask
+from distributed_queue.core.storage import DUE_LIMIT, QueueConfig, QueueStats, StoredTask
 from distributed_queue.storage.sqlite.queue import Horizon, Queue
-from distributed_queue.storage.sqlite.rows import ATTEMPT_OUTCOMES, PENDING, SECOND_MS, STATUS, TaskRow
+from distributed_queue.storage.sqlite.rows import (
+    ATTEMPT_OUTCOMES,
+    PENDING,
+    RETRYING,
+    SCHEDULED,
+    SECOND_MS,
+    STATUS,
+    TaskRow,
+)
 from distributed_queue.storage.sqlite.statements import sql
 from distributed_queue.storage.sqlite.step import as_json
 
@@ -22,6 +30,7 @@ QUEUES_ALL = sql("queues_all")
 QUEUE_NAMES = sql("queue_names")
 COUNTERS_OF = sql("counters_of")
 READY_OLDEST = sql("ready_oldest")
+DUE_COUNT = sql("due_count")
 WATCH = sql("watch")
 
 
@@ -75,12 +84,20 @@ def stats(read: Read, names: Sequence[str] | None, now_ms: int) -> list[QueueSta
 
 
 def _stats(read: Read, queue: Queue, now_ms: int) -> QueueStats:
-    oldest = read(READY_OLDEST, queue.key) if queue.counts[PENDING] else []
-    return QueueStats(
-        queue=queue.name,
-        counts=dict(zip(STATUS, queue.counts, strict=True)),
-        config=queue.config,
-        oldest_ready_age=max(0, now_ms - oldest[0][0]) / SECOND_MS if oldest else None,
+    head = read(READY_OLDEST, queue.key) if queue.counts[PENDING] else []
+    due = {
+        STATUS[state]: read(DUE_COUNT, queue.key, state, now_ms, DUE_LIMIT)[0]
+        for state in (SCHEDULED, RETRYING)
+        if queue.counts[state]
+    }
+    longest = min((since for _, since in due.values() if since is not None), default=None)
+    return QueueStats.at(
+        queue.name,
+        dict(zip(STATUS, queue.counts, strict=True)),
+        queue.config,
+        due={state: number for state, (number, _) in due.items()},
+        ready_age=(now_ms - head[0][0]) / SECOND_MS if head else None,
+        due_age=None if longest is None else (now_ms - longest) / SECOND_MS,
         counters=dict(read(COUNTERS_OF, queue.key)),
     )
 

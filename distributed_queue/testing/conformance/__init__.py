@@ -49,7 +49,7 @@ from distributed_queue.testing.conformance.requeue import TestRequeue
 from distributed_queue.testing.conformance.retention import TestRetention
 from distributed_queue.testing.conformance.retry import TestRetry
 from distributed_queue.testing.conformance.settle import TestExchange, TestOutcomes, TestSettle
-from distributed_queue.testing.conformance.stats import TestAge, TestStats
+from distributed_queue.testing.conformance.stats import TestAge, TestDue, TestStats
 from distributed_queue.testing.conformance.update import TestUpdate
 from distributed_queue.testing.conformance.waiting import TestJournalNews, TestWait
 from distributed_queue.testing.conformance.workers import TestCommands, TestWorkers
@@ -69,6 +69,7 @@ __all__ = [
     "TestCrashes",
     "TestDelays",
     "TestDelete",
+    "TestDue",
     "TestEnqueue",
     "TestExchange",
     "TestExpiry",

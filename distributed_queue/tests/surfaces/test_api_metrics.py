@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.observability.summary import Summary
-from distributed_queue.tests.steps import put, take
+from distributed_queue.tests.steps import eventually, put, take
 from distributed_queue.tests.surfaces.api_server import Api, serve, serve_with_workers
 
 if TYPE_CHECKING:
@@ -72,6 +72,14 @@ class Scrape:
 def test_all_metrics_of_the_catalogue_are_there(api: Api) -> None:
     api.run({"type": "simple"})
     assert {sample.name for sample in Scrape(api).samples} >= NAMES
+
+
+def test_what_became_due_while_there_was_no_worker_is_pending_and_grows_old(storage_url: str) -> None:
+    with HybridQueue.from_url(storage_url) as queue, serve(queue) as api:
+        put(queue, {"type": "x"}, delay=0.05)
+        eventually(lambda: Scrape(api).value("queue_tasks", state="pending") == 1)
+        eventually(lambda: Scrape(api).value("queue_oldest_ready_age_seconds") > 0)
+        assert Scrape(api).value("queue_tasks", state="scheduled") == 0
 
 
 def test_metrics_count_what_happened(api: Api) -> None:
