@@ -1,6 +1,6 @@
 """What log records gain and lose on their way out: the running task, secrets, repetitions.
 
-Filters of the standard library's ``logging``, for any handler; structlog's records that pass through it have them too.
+Filters of the standard library's ``logging``, for any handler, and processors for structlog, which need not be there.
 They take no lock: an interruption may be raised at any bytecode of a handler's thread, which would then keep it.
 """
 
@@ -16,12 +16,14 @@ from urllib.parse import unquote, urlsplit
 from distributed_queue.core.worker.context import running_attempt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, MutableMapping
 
 HIDDEN = "[hidden]"
 REPEATS_SECONDS = 10.0
 MOST_REPEATS = 20
 """So many warnings and errors of one kind pass within ``REPEATS_SECONDS``."""
+_NO_TEXT = frozenset({"exc_info", "_record", "_from_structlog"})
+"""What structlog's later processors still need as it is."""
 _MOST_KINDS = 1000
 _SHORTEST_SECRET = 6
 """Shorter ones would hide parts of words."""
@@ -44,17 +46,15 @@ class TaskContext(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Every record passes."""
-        attempt = running_attempt.get(None)
-        if attempt is not None:
-            claimed = attempt.claimed
-            known = {
-                "task_id": claimed.id,
-                "task": attempt.task.type,
-                "queue": claimed.queue,
-                "attempt": claimed.attempt,
-            }
-            record.__dict__.update({**known, **_span()})
+        record.__dict__.update(_task_fields())
         return True
+
+
+def add_task(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001 - structlog's call
+    """Do what ``TaskContext`` does, as a processor of structlog. What the call or a binding says itself stays."""
+    for name, value in _task_fields().items():
+        event.setdefault(name, value)
+    return event
 
 
 class Repetitions(logging.Filter):
@@ -80,7 +80,7 @@ class Repetitions(logging.Filter):
         """Whether the record passes."""
         if record.levelno < logging.WARNING:
             return True
-        kind = (record.name, record.levelno, str(record.msg))
+        kind = (record.name, record.levelno, event_of(record.msg) or str(record.msg))
         now = self._monotonic()
         seen = self._kinds.get(kind)
         if seen is None or now - seen[0] >= self._seconds:
@@ -120,6 +120,18 @@ class Redaction:
             return [self.value(each) for each in value]
         return value
 
+    def processor(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG002 - structlog's call
+        """The same, as a processor of structlog: behind what makes texts of exceptions, before the renderer."""
+        for name, value in event.items():
+            if name not in _NO_TEXT:
+                event[name] = self.value(value, name)
+        return event
+
+
+def event_of(message: object) -> str | None:
+    """What a record says whose message is a dictionary, as structlog hands them on; None of other messages."""
+    return str(message["event"]) if isinstance(message, dict) and "event" in message else None
+
 
 def passwords(*urls: str | None) -> list[str]:
     """The passwords in URLs, as they are written there and as they are."""
@@ -132,6 +144,15 @@ def _password(url: str) -> str | None:
         return urlsplit(url).password
     except ValueError:
         return None
+
+
+def _task_fields() -> dict[str, Any]:
+    attempt = running_attempt.get(None)
+    if attempt is None:
+        return {}
+    claimed = attempt.claimed
+    known = {"task_id": claimed.id, "task": attempt.task.type, "queue": claimed.queue, "attempt": claimed.attempt}
+    return {**known, **_span()}
 
 
 def _span() -> dict[str, str]:
