@@ -12,6 +12,7 @@ from benchmarks.scenarios import (
     latency,
     lateness,
     memory,
+    observed,
     payload,
     process,
     queues,
@@ -45,6 +46,7 @@ SCENARIOS: dict[str, Measure] = {
     "children": children.measure,
     "queues": queues.measure,
     "payload": payload.measure,
+    "observed": observed.measure,
     "backlog": backlog.measure,
 }
 SYNCING = frozenset({"process", "enqueue", "raw", "latency"})

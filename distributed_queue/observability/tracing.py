@@ -10,6 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage, context, metrics, propagate, trace
@@ -22,13 +23,13 @@ from distributed_queue.errors import Discard, Snooze
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, SpanContext, TracerProvider
 
-    from distributed_queue.core.storage import Exchange, Settlement
+    from distributed_queue.core.storage import ClaimedTask, Exchange, Settlement
     from distributed_queue.core.task import Task
     from distributed_queue.core.worker.context import RunningTask
 
@@ -73,6 +74,8 @@ class Tracing(Middleware):
         self._runs: dict[tuple[str, str, int], SpanContext] = {}
         """Of runs that are to be reported, by queue, task and attempt."""
         self._lock = threading.Lock()
+        self._latest_origin: tuple[dict[str, str], Context, list[Link]] | None = None
+        """That of the latest run: tasks that were submitted together, and run one after the other, have the same."""
 
     @contextmanager
     def around_submit(self, tasks: Sequence[Task]) -> Iterator[None]:
@@ -82,40 +85,63 @@ class Tracing(Middleware):
         attributes = _attributes("enqueue", queue)
         only = {"messaging.message.id": tasks[0].task_id, "distributedq.task.type": tasks[0].type}
         also = only if len(tasks) == 1 else {"messaging.batch.message_count": len(tasks)}
-        with self._span(_title("enqueue", queue), SpanKind.PRODUCER, {**attributes, **also}) as span:
+        with self._tracer.start_as_current_span(
+            _title("enqueue", queue),
+            kind=SpanKind.PRODUCER,
+            attributes={**attributes, **also},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
             carrier: dict[str, str] = {}
             propagate.inject(carrier)
             if carrier:
                 for task in tasks:
                     task.headers = {**(task.headers or {}), **carrier}
-            with _noted(span, attributes):
-                try:
-                    yield
-                finally:
-                    self._sent.add(len(tasks), attributes)
+            try:
+                yield
+            except BaseException as error:
+                _note(span, attributes, error)
+                raise
+            finally:
+                self._sent.add(len(tasks), attributes)
 
     @contextmanager
     def around_run(self, task: RunningTask) -> Iterator[None]:
         """A span of the run."""
         attributes = _attributes("process", task.queue)
-        also = {
+        also: dict[str, Any] = {
             "messaging.message.id": task.task_id,
             "distributedq.task.type": task.type,
             "distributedq.task.attempt": task.attempt,
             "distributedq.task.priority": task.priority,
         }
-        origin = propagate.extract(task.task.headers or {})
-        token = context.attach(origin if self._as_child else _only_baggage(origin))
+        parent, links = self._origin(task.task.headers or {})
         started = time.perf_counter()
+        span = self._tracer.start_span(
+            _title("process", task.queue), parent, SpanKind.CONSUMER, {**attributes, **also}, links
+        )
+        token = context.attach(trace.set_span_in_context(span, parent))
         try:
-            links = () if self._as_child else _links([origin])
-            with self._span(_title("process", task.queue), SpanKind.CONSUMER, {**attributes, **also}, links) as span:
-                self._remember((task.queue, task.task_id, task.attempt), span)
-                with _noted(span, attributes):
-                    yield
+            self._remember((task.queue, task.task_id, task.attempt), span)
+            yield
+        except BaseException as error:
+            _note(span, attributes, error)
+            raise
         finally:
             context.detach(token)
+            span.end()
             self._run_seconds.record(time.perf_counter() - started, attributes)
+
+    def _origin(self, headers: dict[str, str]) -> tuple[Context, list[Link]]:
+        """What a run's span is a child of, and what it links to."""
+        known = self._latest_origin
+        if known is not None and known[0] == headers:
+            return known[1], known[2]
+        origin = propagate.extract(headers)
+        parent = origin if self._as_child else _only_baggage(origin)
+        links = [] if self._as_child else _links([origin])
+        self._latest_origin = headers, parent, links
+        return parent, links
 
     def after_exchange(self, settlements: Sequence[Settlement], answer: Exchange, seconds: float) -> None:
         """A span for each queue that outcomes were reported to, and for each that tasks were claimed from."""
@@ -125,38 +151,32 @@ class Tracing(Middleware):
             settled[settlement.queue].append(settlement)
             refused[settlement.queue] += not counted
         for queue, reported in settled.items():
-            links = [Link(run) for each in reported if (run := self._recall(each)) is not None]
-            self._tell("settle", queue, len(reported), links, seconds, {"distributedq.refused_count": refused[queue]})
-        claimed: defaultdict[str, list[Context]] = defaultdict(list)
+            runs = [run for each in reported if (run := self._recall(each)) is not None]
+            more = {"distributedq.refused_count": refused[queue]}
+            self._tell("settle", queue, len(reported), map(Link, runs), seconds, more)
+        claimed: defaultdict[str, list[ClaimedTask]] = defaultdict(list)
         for task in answer.claim.tasks:
-            claimed[task.queue].append(propagate.extract(shown_body(task.body)[1].headers or {}))
-        for queue, origins in claimed.items():
-            self._tell("claim", queue, len(origins), _links(origins), seconds, {})
-            self._consumed.add(len(origins), _attributes("claim", queue))
+            claimed[task.queue].append(task)
+        for queue, tasks in claimed.items():
+            self._tell("claim", queue, len(tasks), _origins_of(tasks), seconds, {})
+            self._consumed.add(len(tasks), _attributes("claim", queue))
 
     def _tell(  # noqa: PLR0913, PLR0917 - what there is to tell
-        self, name: str, queue: str, count: int, links: Sequence[Link], seconds: float, more: Mapping[str, Any]
+        self, name: str, queue: str, count: int, links: Iterable[Link], seconds: float, more: Mapping[str, Any]
     ) -> None:
-        """Record what has happened within the last ``seconds``."""
+        """Record what has happened within the last ``seconds``. Links are gone through only if it is recorded."""
         ended = _now()
         span = self._tracer.start_span(
             _title(name, queue),
             context.Context(),
             SpanKind.CLIENT,
             {**_attributes(name, queue), "messaging.batch.message_count": count, **more},
-            links[:_MOST_LINKS],
             start_time=_nanoseconds(ended - seconds),
         )
+        if span.is_recording():
+            for link in islice(links, _MOST_LINKS):
+                span.add_link(link.context)
         span.end(_nanoseconds(ended))
-
-    @contextmanager
-    def _span(
-        self, title: str, kind: SpanKind, attributes: Mapping[str, Any], links: Sequence[Link] = ()
-    ) -> Iterator[Span]:
-        with self._tracer.start_as_current_span(
-            title, kind=kind, attributes=attributes, links=links, record_exception=False, set_status_on_exception=False
-        ) as span:
-            yield span
 
     def _remember(self, run: tuple[str, str, int], span: Span) -> None:
         if span.is_recording():
@@ -170,20 +190,20 @@ class Tracing(Middleware):
             return self._runs.pop((settlement.queue, settlement.id, settlement.attempt), None)
 
 
-@contextmanager
-def _noted(span: Span, attributes: dict[str, Any]) -> Iterator[None]:
-    """Note what is raised: as an error, unless a function only says by it what is to become of its task."""
-    try:
-        yield
-    except BaseException as error:
-        attributes["error.type"] = kind = type(error).__qualname__
-        if isinstance(error, (Snooze, Discard)):
-            span.set_attribute("distributedq.verdict", attributes.pop("error.type"))
-        else:
-            span.set_attribute("error.type", kind)
-            span.record_exception(error)
-            span.set_status(Status(StatusCode.ERROR, str(error)))
-        raise
+def _note(span: Span, attributes: dict[str, Any], error: BaseException) -> None:
+    """Note what was raised: as an error, unless a function only says by it what is to become of its task."""
+    attributes["error.type"] = kind = type(error).__qualname__
+    if isinstance(error, (Snooze, Discard)):
+        span.set_attribute("distributedq.verdict", attributes.pop("error.type"))
+    else:
+        span.set_attribute("error.type", kind)
+        span.record_exception(error)
+        span.set_status(Status(StatusCode.ERROR, str(error)))
+
+
+def _origins_of(tasks: Sequence[ClaimedTask]) -> Iterator[Link]:
+    """Found when they are asked for: it takes a look into each task's body."""
+    yield from _links([propagate.extract(shown_body(task.body)[1].headers or {}) for task in tasks])
 
 
 def _attributes(name: str, queue: str | None) -> dict[str, Any]:

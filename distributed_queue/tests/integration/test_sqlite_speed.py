@@ -25,8 +25,8 @@ STATEMENTS = sorted(
 )
 """All but those that mend a file that others wrote into: they look at every task of a queue, once."""
 SMALL = frozenset({"queues", "workers", "commands", "wanted", "json_each", "CONSTANT", "(subquery-1)"})
-"""Tables with a row for each queue, worker or command, lists that a caller gave, and subqueries, whose own steps are looked at
-too: these may be gone through."""
+"""Tables with a row for each queue, worker or command, lists that a caller gave, and subqueries, whose own steps are
+looked at too: these may be gone through."""
 
 
 @pytest.fixture
