@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from benchmarks.load import Scale
     from benchmarks.places import Place
 
+KINDS = {"noop": "functions that do nothing", "busy": "functions that take 1 ms"}
 TASKS = {"noop": 20_000, "busy": 3_000}
 WARM_UP = {"noop": 3_000, "busy": 300}
 BATCH = 100
@@ -50,10 +51,11 @@ def measure(place: Place, scale: Scale) -> Iterator[Sample]:
     """Not for memory, which no server or worker of another process can see."""
     if place.engine == "memory":
         return
-    for kind, words in (("noop", "functions that do nothing"), ("busy", "functions that take 1 ms")):
+    for kind, words in list(KINDS.items())[: 1 if scale.small else None]:
         off = f"{words}, everything off"
         yield _drained(place, scale, Run(off, kind))
-        yield _drained(place, scale, Run(f"{words}, everything on but traces", kind, observed=True), off)
+        if not scale.small:
+            yield _drained(place, scale, Run(f"{words}, everything on but traces", kind, observed=True), off)
         yield _drained(place, scale, Run(f"{words}, everything on", kind, observed=True, app=traced), off)
 
 

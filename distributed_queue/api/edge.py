@@ -18,7 +18,14 @@ from distributed_queue.api.auth.guard import CALLER, READING_METHODS, Asked, Cal
 from distributed_queue.api.auth.roles import ACCESS, Role
 from distributed_queue.api.limits import ENVELOPE_BYTES, announced_too_large, counted, drain
 from distributed_queue.api.options import PREFIX, ApiOptions
-from distributed_queue.api.problems import PROBLEMS, REQUEST_ID, STORAGE_RETRY_SECONDS, ApiProblem, retry_after
+from distributed_queue.api.problems import (
+    PROBLEM_CODE,
+    PROBLEMS,
+    REQUEST_ID,
+    STORAGE_RETRY_SECONDS,
+    ApiProblem,
+    retry_after,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +41,12 @@ _SUBMITTING = frozenset({f"{PREFIX}/tasks", BATCH_PATH})
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE = "other"
+_SHED = tuple(
+    code
+    for code, kind in PROBLEMS.items()
+    if kind.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE} and code != "not-ready"
+)
+"""Problems by which work is refused for now. Not that of the probe: it asks for no work."""
 
 
 class Edge:
@@ -58,6 +71,7 @@ class Edge:
         self._limit_bytes = options.max_body_bytes + ENVELOPE_BYTES
         self._batch_limit_bytes = options.max_batch_bytes
         self._requests = requests
+        requests.shed.update(dict.fromkeys(_SHED, 0))
         self._admission = Admission(options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +95,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 passage.answered()
+                self._requests.streams += _is_stream(scope, status)
                 if status == HTTPStatus.TOO_MANY_REQUESTS:
                     await self._admission.pace_refusal()
                 message["headers"] = answer_headers.complete(message["headers"], identifier)
@@ -98,12 +113,21 @@ class Edge:
             await problem.response(identifier)(scope, receive, answer)
         finally:
             passage.end()
+            self._requests.streams -= _is_stream(scope, status)
         if method not in READING_METHODS:
             audit.write(scope, permit, status)
+        self._count(scope, permit, status, time.perf_counter() - started)
+
+    def _count(self, scope: Scope, permit: Permit | None, status: int, seconds: float) -> None:
+        """For the metrics; how long a stream lasted tells nothing."""
+        reason = scope.get(PROBLEM_CODE)
+        if reason in _SHED:
+            self._requests.shed[reason] += 1
         if not scope["path"].endswith(STREAMING):
+            method = scope["method"]
             label = method if method in _METHODS else _NO_ROUTE
             template = permit.template if permit is not None else _NO_ROUTE
-            self._requests.observe(label, template, status, time.perf_counter() - started)
+            self._requests.observe(label, template, status, seconds)
 
     async def _handle(
         self, scope: Scope, receive: Receive, answer: Send, permit: Permit | None, passage: Passage
@@ -166,6 +190,10 @@ class Edge:
 
     def _limit(self, scope: Scope) -> int:
         return self._batch_limit_bytes if scope["path"] == BATCH_PATH else self._limit_bytes
+
+
+def _is_stream(scope: Scope, status: int) -> bool:
+    return status == HTTPStatus.OK and scope["path"].endswith(STREAMING)
 
 
 async def _tell_overdue(scope: Scope, receive: Receive, answer: Send) -> None:

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from distributed_queue.core.payload import MAX_DEPTH
 from distributed_queue.errors import (
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:distributedq:problem:"
 REQUEST_ID = "distributedq.request_id"
+PROBLEM_CODE = "distributedq.problem"
+"""Where a request's scope has the code of the problem that it was answered with."""
 """Where the ASGI scope has the request's id."""
 STORAGE_RETRY_SECONDS = 5
 """When to come back after the storage could not be reached."""
@@ -270,4 +273,18 @@ def _respond(
         "code": code,
         **extensions,
     }
-    return Response(msgspec.json.encode(document), status, headers, MEDIA_TYPE)
+    return _Document(code, msgspec.json.encode(document), status, headers)
+
+
+class _Document(Response):
+    """The answer, which leaves the code where whoever passes it on can see it."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, code: str, content: bytes, status: int, headers: Any) -> None:
+        super().__init__(content, status, headers)
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[PROBLEM_CODE] = self._code
+        await super().__call__(scope, receive, send)

@@ -165,9 +165,9 @@ def _metrics(session: Session, program: Program | None, queue: HybridQueue | Non
     except ModuleNotFoundError as error:
         raise MissingDependency("--metrics-port", "server") from error
     with ExitStack() as stack:
-        queue = queue or stack.enter_context(opening_queue(session))
+        shown = queue or stack.enter_context(opening_queue(session))
         try:
-            stack.enter_context(serve_metrics(queue, program, session.settings.host, port))
+            stack.enter_context(serve_metrics(shown, program, session.settings.host, port, works=queue is not None))
         except ConfigurationError as error:
             raise CannotListen(str(error)) from error
         yield

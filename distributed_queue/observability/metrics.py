@@ -1,7 +1,7 @@
 """The metrics as Prometheus reads them.
 
 What tasks went through is counted by the storage, inside the steps that it counts, so these figures hold for all
-processes together and every server shows the same. Only requests are counted per server.
+processes together and every server shows the same. Only requests, and calls of the storage, are counted per server.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from distributed_queue.core import counters
 from distributed_queue.core.lifecycle import FINISHED, TaskStatus
 from distributed_queue.observability.figures import Figures, Histogram, by_type
+from distributed_queue.observability.operations import time_operations
 from distributed_queue.observability.reading import backend, read
 from distributed_queue.version import __version__
 
@@ -36,8 +37,14 @@ _COUNTERS = (
     ("tasks_deduplicated", "Tasks submitted again under an id that the queue knew.", counters.DEDUPLICATED),
     ("task_attempts_started", "Attempts: tasks handed to a worker.", counters.STARTED),
     ("task_retries", "Failed attempts after which the task was set to be tried again.", counters.RETRIES),
+    ("poison_tasks", "Tasks that became dead letters because their workers kept dying with them.", counters.POISONED),
 )
-_ATTEMPT_OUTCOMES = {"succeeded": counters.SUCCEEDED, "failed": counters.FAILED, "lost": counters.LOST}
+_ATTEMPT_OUTCOMES = {
+    "succeeded": counters.SUCCEEDED,
+    "failed": counters.FAILED,
+    "lost": counters.LOST,
+    "cancelled": counters.CANCELLED,
+}
 _TASK_OUTCOMES = {
     "succeeded" if state is TaskStatus.COMPLETED else str(state): f"{counters.FINISHED}.{state}"
     for state in sorted(FINISHED)
@@ -49,6 +56,7 @@ def make_registry(queue: HybridQueue, requests: RequestTimes | None = None) -> C
     """A registry of its own with everything that can be said of ``queue`` and of this process."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(QueueCollector(queue))
+    registry.register(OperationCollector(queue))
     if requests is not None:
         registry.register(RequestCollector(requests))
     ProcessCollector(registry=registry)
@@ -73,6 +81,25 @@ class QueueCollector(Collector):
         yield from _workers(reading.workers)
 
 
+class OperationCollector(Collector):
+    """What this process asked of its storage."""
+
+    def __init__(self, queue: HybridQueue) -> None:
+        self._backend = backend(queue)
+        self._times = time_operations(queue.storage)
+
+    def collect(self) -> Iterator[Metric]:
+        """One histogram family."""
+        family = HistogramMetricFamily(
+            f"{PREFIX}_storage_operation_duration_seconds",
+            "Time that this process waited for its storage; error: the storage failed.",
+            labels=("backend", "operation", "outcome"),
+        )
+        for (operation, outcome), histogram in self._times.read():
+            _add_histogram(family, [self._backend, operation, outcome], histogram)
+        yield family
+
+
 class RequestCollector(Collector):
     """The requests that this server answered."""
 
@@ -80,7 +107,7 @@ class RequestCollector(Collector):
         self._requests = requests
 
     def collect(self) -> Iterator[Metric]:
-        """One histogram family."""
+        """All families."""
         family = HistogramMetricFamily(
             f"{PREFIX}_http_request_duration_seconds",
             "Time from a request's arrival to the end of its answer.",
@@ -89,6 +116,17 @@ class RequestCollector(Collector):
         for (method, route, status), histogram in self._requests.read():
             _add_histogram(family, [method, route, str(status)], histogram)
         yield family
+        shed = CounterMetricFamily(
+            f"{PREFIX}_load_shed",
+            "Requests that were answered 429 or 503, by the code of the problem.",
+            labels=("reason",),
+        )
+        for reason, number in sorted(self._requests.shed.items()):
+            shed.add_metric([reason], number)
+        yield shed
+        yield _single(
+            "sse_clients", "Event streams that are open, those of the dashboard too.", {}, self._requests.streams
+        )
 
 
 def _storage(engine: str, health: StorageHealth | None) -> Iterator[Metric]:
@@ -178,12 +216,19 @@ def _reliability(every: list[tuple[str, dict[str, Figures]]]) -> Iterator[Metric
     expired = CounterMetricFamily(
         f"{PREFIX}_leases_expired", "Leases that ran out while a worker held them.", labels=("queue",)
     )
+    renewals = CounterMetricFamily(
+        f"{PREFIX}_lease_renewals",
+        "Leases that workers asked to be longer: ok, or lost where they were over.",
+        labels=("queue", "outcome"),
+    )
     for queue, types in every:
         untyped = types.get("", Figures())
+        renewals.add_metric([queue, "ok"], untyped.counts[counters.EXTENDED])
+        renewals.add_metric([queue, "lost"], untyped.counts[f"{counters.FENCED}.extend"])
         for operation in _FENCED_OPERATIONS:
             fenced.add_metric([queue, operation], untyped.counts[f"{counters.FENCED}.{operation}"])
         expired.add_metric([queue], sum(figures.counts[counters.LOST] for figures in types.values()))
-    yield from (fenced, expired)
+    yield from (fenced, expired, renewals)
 
 
 def _workers(workers: list[WorkerInfo]) -> Iterator[Metric]:

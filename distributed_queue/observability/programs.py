@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from distributed_queue.errors import ConfigurationError, DistributedQueueError
-from distributed_queue.observability.metrics import PREFIX
+from distributed_queue.observability.metrics import PREFIX, OperationCollector
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
@@ -72,10 +72,15 @@ class ProgramCollector(Collector):
 
 
 @contextmanager
-def serve_metrics(queue: HybridQueue, program: Program, host: str, port: int) -> Iterator[int]:
-    """Answer scrapes in the block; the port. Raises ``ConfigurationError`` where the address cannot be had."""
+def serve_metrics(queue: HybridQueue, program: Program, host: str, port: int, *, works: bool) -> Iterator[int]:
+    """Answer scrapes in the block; the port. Raises ``ConfigurationError`` where the address cannot be had.
+
+    With ``works``, the workers use ``queue`` itself: then how long they wait for the storage is told, too.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ProgramCollector(queue, program))
+    if works:
+        registry.register(OperationCollector(queue))
     try:
         server, thread = start_http_server(port, host, registry)
     except OSError as error:

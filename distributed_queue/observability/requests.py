@@ -1,8 +1,9 @@
-"""How long requests to a server took, by method, route and status."""
+"""How long requests to a server took, by method, route and status, and which it refused to stay well."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 
 from distributed_queue.observability.figures import Histogram
 
@@ -17,6 +18,10 @@ class RequestTimes:
 
     def __init__(self) -> None:
         self._histograms: dict[tuple[str, str, int], Histogram] = {}
+        self.shed: Counter[str] = Counter()
+        """Requests that were refused for now, by the code of their problem."""
+        self.streams = 0
+        """Event streams that are open."""
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.hybrid_queue import HybridQueue
-from distributed_queue.observability.metrics import QueueCollector, RequestCollector
+from distributed_queue.observability.metrics import OperationCollector, QueueCollector, RequestCollector
 from distributed_queue.observability.programs import ProgramCollector
 from distributed_queue.observability.requests import RequestTimes
 
@@ -16,8 +16,8 @@ INTRODUCTION = """# Metrics
 
 `GET /api/v1/metrics` has these, in the format of Prometheus, and those of the process (`process_…`). What tasks went
 through is counted by the storage, inside the steps that it counts: the figures hold for all processes together, and
-every server shows the same. So scrape *one* server of a storage, or take `max`, not `sum`, over several. Only requests
-are counted per server.
+every server shows the same. So scrape *one* server of a storage, or take `max`, not `sum`, over several. Only requests,
+and the calls of the storage, are counted per server.
 
 `GET /api/v1/metrics/json` has the same as JSON, with rates and percentiles over the last minute.
 
@@ -26,7 +26,8 @@ are counted per server.
 ## Workers
 
 `dq worker --metrics-port N` shows what one program of workers tells of itself, for all of its processes together where
-there are several: these, and, on Linux, `process_…` of each worker.
+there are several: these, and, on Linux, `process_…` of each worker. With `--processes`,
+calls of the storage are left out: each process has its own.
 
 {workers}
 """
@@ -38,8 +39,9 @@ HEAD = """| metric | type | labels | |
 def page() -> str:
     """The page as Markdown."""
     with HybridQueue.from_url("memory://") as queue:
-        server = [*QueueCollector(queue).collect(), *RequestCollector(RequestTimes()).collect()]
-        workers = list(ProgramCollector(queue, _Nobody()).collect())
+        operations = list(OperationCollector(queue).collect())
+        server = [*QueueCollector(queue).collect(), *operations, *RequestCollector(RequestTimes()).collect()]
+        workers = [*ProgramCollector(queue, _Nobody()).collect(), *operations]
     return INTRODUCTION.format(server=_table(server), workers=_table(workers)).rstrip()
 
 

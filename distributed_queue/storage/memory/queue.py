@@ -354,6 +354,7 @@ class MemoryQueue:
             self.finish(entry, TaskStatus.CANCELLED, now_ms)
         elif entry.crashes >= self.config.max_crashes:
             entry.reason = "crashed"
+            self.count(counters.POISONED, entry.type)
             self.record(Event.DEAD, entry, "crashed")
             self.finish(entry, TaskStatus.DEAD, now_ms)
         else:

@@ -61,6 +61,8 @@ def _apply(queue: MemoryQueue, entry: Entry, settlement: Settlement, now_ms: int
         queue.count(counters.FAILED, entry.type)
         entry.failures += 1
         entry.error = settlement.error
+    if outcome is Outcome.CANCEL:
+        queue.count(counters.CANCELLED, entry.type)
     if outcome is Outcome.CANCEL or (entry.cancel_requested and outcome in _CANCELLABLE):
         queue.record(Event.CANCELLED, entry)
         queue.finish(entry, TaskStatus.CANCELLED, now_ms)
@@ -87,6 +89,7 @@ def extend(queue: MemoryQueue, lease: Lease, deadline_ms: int) -> LeaseState:
         queue.count(f"{counters.FENCED}.extend")
         return LeaseState.LOST
     queue.hold(entry, deadline_ms)
+    queue.count(counters.EXTENDED)
     return LeaseState.CANCEL if entry.cancel_requested else LeaseState.HELD
 
 

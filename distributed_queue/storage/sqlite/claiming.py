@@ -75,6 +75,7 @@ def _lease_ran_out(step: Step, queue: Queue, row: TaskRow) -> None:
         finish(step, queue, row, CANCELLED)
     elif row.crashes >= queue.config.max_crashes:
         row.reason = _CRASHED
+        queue.count(counters.POISONED, row.type)
         queue.record(Event.DEAD, row, _CRASHED)
         finish(step, queue, row, DEAD)
     else:

@@ -69,6 +69,7 @@ def extend(step: Step, leases: Sequence[Lease], lease_seconds: float) -> list[Le
             states.append(LeaseState.LOST)
         else:
             extended.append((deadline_ms, row.key))
+            step.queue(lease.queue).count(counters.EXTENDED)
             states.append(LeaseState.CANCEL if row.cancel_requested else LeaseState.HELD)
     step.write_many(EXTEND, extended)
     return states
@@ -113,6 +114,8 @@ def _apply(step: Step, queue: Queue, row: TaskRow, settlement: Settlement) -> No
         queue.count(counters.FAILED, row.type)
         row.failures += 1
         row.error = settlement.error
+    if outcome is Outcome.CANCEL:
+        queue.count(counters.CANCELLED, row.type)
     if outcome is Outcome.CANCEL or (row.cancel_requested and outcome in _CANCELLABLE):
         queue.record(Event.CANCELLED, row)
         finish(step, queue, row, CANCELLED)

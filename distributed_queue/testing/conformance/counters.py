@@ -9,7 +9,7 @@ import pytest
 from distributed_queue.core.counters import BUCKET_BOUNDS_MS, MAX_TYPES
 from distributed_queue.core.lifecycle import FINISHED, TaskStatus
 from distributed_queue.core.storage import Outcome
-from distributed_queue.testing.builders import Q, complete, new_task, release, retry, settlement
+from distributed_queue.testing.builders import Q, complete, lease_of, new_task, release, retry, settlement
 from distributed_queue.testing.steps import (
     bring_to,
     claim,
@@ -57,18 +57,19 @@ class TestCounters:
         assert [counter(storage, "enqueued|mail", queue) for queue in ("a", "b")] == [1, 2]
 
     def test_attempts_by_how_they_ended(self, storage: Storage, clock: ManualClock) -> None:
-        enqueue(storage, *"abcdefg")
-        a, b, c, d, e, f, g = claim(storage, lease_seconds=10)
+        enqueue(storage, *"abcdefgh")
+        a, b, c, d, e, f, g, h = claim(storage, lease_seconds=10)
         storage.settle([complete(a), complete(b), retry(c, 500), settlement(d, Outcome.BURY), release(e)])
-        storage.settle([settlement(f, Outcome.SNOOZE, delay=500)])
+        storage.settle([settlement(f, Outcome.SNOOZE, delay=500), settlement(h, Outcome.CANCEL)])
         assert g.id == "g"
         clock.advance(10)
         sweep(storage)
         expected = {
-            "started|mail": 7,
+            "started|mail": 8,
             "attempts.succeeded|mail": 2,
             "attempts.failed|mail": 2,
             "attempts.lost|mail": 1,
+            "attempts.cancelled|mail": 1,
             "retries|mail": 1,
             "finished.completed|mail": 2,
             "finished.dead|mail": 1,
@@ -88,8 +89,22 @@ class TestCounters:
         claim_one(storage, lease_seconds=10)
         clock.advance(10)
         sweep(storage)
-        assert counter(storage, "finished.dead|mail") == 1
+        assert counter(storage, "finished.dead|mail") == counter(storage, "poisoned|mail") == 1
         assert counter(storage, "attempts.failed|mail") == 0
+
+    def test_a_task_that_survives_a_crash_is_no_poison(self, storage: Storage, clock: ManualClock) -> None:
+        enqueue(storage, "t1")
+        claim_one(storage, lease_seconds=10)
+        clock.advance(10)
+        sweep(storage)
+        assert (counter(storage, "attempts.lost|mail"), counter(storage, "poisoned|mail")) == (1, 0)
+
+    def test_leases_that_were_extended_and_those_that_were_lost(self, storage: Storage) -> None:
+        enqueue(storage, "t1", "t2")
+        first, second = claim(storage)
+        settle(storage, complete(second))
+        storage.extend([lease_of(first), lease_of(second), lease_of(first)], 30)
+        assert (counter(storage, "extended|"), counter(storage, "fenced.extend|")) == (2, 1)
 
     def test_a_retry_that_became_a_cancellation_is_a_failure_but_no_retry(self, storage: Storage) -> None:
         enqueue(storage, "t1")

@@ -8,8 +8,11 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from distributed_queue.core.clock import ManualClock
 from distributed_queue.core.hybrid_queue import HybridQueue
+from distributed_queue.core.storage import ClaimRequest, Lease
 from distributed_queue.observability.summary import Summary
+from distributed_queue.testing.faulty import FaultyStorage
 from distributed_queue.tests.steps import eventually, put, take
 from distributed_queue.tests.surfaces.api_server import Api, serve, serve_with_workers
 
@@ -35,6 +38,11 @@ NAMES = {
     "distributedq_worker_slots_busy",
     "distributedq_fenced_writes_total",
     "distributedq_leases_expired_total",
+    "distributedq_lease_renewals_total",
+    "distributedq_poison_tasks_total",
+    "distributedq_load_shed_total",
+    "distributedq_sse_clients",
+    "distributedq_storage_operation_duration_seconds_bucket",
     "distributedq_http_request_duration_seconds_bucket",
 }
 
@@ -80,6 +88,52 @@ def test_what_became_due_while_there_was_no_worker_is_pending_and_grows_old(stor
         eventually(lambda: Scrape(api).value("queue_tasks", state="pending") == 1)
         eventually(lambda: Scrape(api).value("queue_oldest_ready_age_seconds") > 0)
         assert Scrape(api).value("queue_tasks", state="scheduled") == 0
+
+
+def test_leases_that_were_extended_and_tasks_that_kill_their_workers(storage_url: str) -> None:
+    clock = ManualClock()
+    with HybridQueue.from_url(storage_url, clock=clock) as queue, serve(queue) as api:
+        queue.configure("default", max_crashes=1)
+        put(queue, {"type": "x"})
+        (task,) = queue.storage.claim(ClaimRequest(("default",), "w", 1, 10.0)).tasks
+        lease = Lease("default", task.id, task.attempt)
+        queue.storage.extend([lease], 10.0)
+        clock.advance(11)
+        queue.storage.claim(ClaimRequest(("default",), "w", 1, 10.0))
+        queue.storage.extend([lease], 10.0)
+        found = Scrape(api)
+        assert found.value("lease_renewals_total", outcome="ok") == 1
+        assert found.value("lease_renewals_total", outcome="lost") == 1
+        assert found.value("poison_tasks_total", task="x") == 1
+
+
+def test_what_is_refused_for_now_is_counted_by_its_reason(storage_url: str) -> None:
+    with HybridQueue.from_url(storage_url, max_size=1) as queue, serve(queue) as api:
+        for _ in range(3):
+            api.client.post("/tasks", json={"payload": {"type": "simple"}})
+        assert Scrape(api).value("load_shed_total", reason="queue-full") == 2
+        assert Scrape(api).value("load_shed_total", reason="overloaded") == 0
+
+
+def test_open_event_streams_are_counted() -> None:
+    with serve() as api:
+        with api.client.stream("GET", "/events") as stream:
+            assert stream.status_code == 200
+            eventually(lambda: Scrape(api).value("sse_clients") == 1)
+        eventually(lambda: Scrape(api).value("sse_clients") == 0)
+
+
+def test_calls_of_the_storage_are_timed_by_verb_and_outcome() -> None:
+    storage = FaultyStorage("memory://")
+    with storage.queue() as queue, serve(queue) as api:
+        api.client.post("/tasks", json={"payload": {"type": "simple"}})
+        storage.fail("enqueue")
+        api.client.post("/tasks", json={"payload": {"type": "simple"}})
+        found = Scrape(api)
+        count = "storage_operation_duration_seconds_count"
+        assert found.value(count, operation="enqueue", outcome="ok") == 1
+        assert found.value(count, operation="enqueue", outcome="error") == 1
+        assert found.value(count, operation="stats", outcome="ok") >= 1
 
 
 def test_metrics_count_what_happened(api: Api) -> None:

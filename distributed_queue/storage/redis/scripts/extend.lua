@@ -14,6 +14,7 @@ for i = 3, #ARGV, 2 do
   local task = load_task(id)
   if task and task[STATE] == 'processing' and task[ATTEMPT] == tonumber(ARGV[i + 1]) then
     put(LEASES, deadline, id)
+    count('extended', '')
     states[#states + 1] = task[CANCEL] and '2' or '1'
   else
     count('fenced.extend', '')

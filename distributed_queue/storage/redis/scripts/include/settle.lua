@@ -52,6 +52,7 @@ local function apply(id, task, outcome, delay, result, failure, reason, note)
   remove(LEASES, id)
   if outcome == COMPLETE then return complete(id, task, result) end
   if outcome == RETRY or outcome == BURY then note_failure(id, task, failure) end
+  if outcome == CANCEL_IT then count('attempts.cancelled', task[TYPE]) end
   if outcome == BURY then
     bury(id, task, reason)
   elseif outcome == CANCEL_IT or task[CANCEL] then

@@ -16,6 +16,7 @@ local function take_back_one(id, task, max_crashes)
   if task[CANCEL] then
     stop(id, task)
   elseif crashes >= max_crashes then
+    count('poisoned', task[TYPE])
     bury(id, task, 'crashed')
   else
     make_ready(id, task, NOW, true)
