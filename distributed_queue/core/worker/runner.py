@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import logging
 import time
@@ -12,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from distributed_queue.core.payload import UNREADABLE, decode_body, encode_result, payload_type, type_and_data
 from distributed_queue.core.storage import Outcome, Settlement
 from distributed_queue.core.task import Failure, describe, encode_failure
-from distributed_queue.core.worker.children import RemoteTraceback
-from distributed_queue.core.worker.children.wire import Logged, Run
+from distributed_queue.core.worker.children.wire import Logged, RemoteTraceback, Run
 from distributed_queue.core.worker.context import running_attempt
 from distributed_queue.core.worker.handlers import Executor
 from distributed_queue.core.worker.verdict import judge
@@ -110,6 +108,8 @@ class Runner:
 
     async def run_async(self, attempt: Attempt) -> None:
         """Run an ``async def`` handler in the current task of the event loop."""
+        import asyncio  # noqa: PLC0415 - where such handlers are, it is loaded
+
         if self._came_too_late(attempt) or not attempt.begin(asyncio.current_task()):
             return
         handler: Handler | None = None

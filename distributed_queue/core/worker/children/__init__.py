@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from distributed_queue.core.worker.children.pool import Child, Children, RemoteTraceback
+from distributed_queue.core.worker.children.pool import Child, Children
+from distributed_queue.core.worker.children.wire import RemoteTraceback
 
 __all__ = ["Child", "Children", "RemoteTraceback"]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from distributed_queue.core.worker.children.child import serve
-from distributed_queue.core.worker.children.wire import Raised, Returned, decode_answer, encode
+from distributed_queue.core.worker.children.wire import Raised, RemoteTraceback, Returned, decode_answer, encode
 from distributed_queue.core.worker.usage import resident_bytes
 from distributed_queue.errors import ProcessDied
 
@@ -26,18 +24,15 @@ _LEAVE_SECONDS = 5.0
 _MIB = 1 << 20
 
 
-class RemoteTraceback(Exception):
-    """The cause of an exception that was raised in a child: its traceback there."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
-
-
 class Child:
     """One process. It runs one handler at a time."""
 
     def __init__(self, name: str, config: WorkerConfig) -> None:
+        # Not before a child is needed: it takes as long as all the rest of a worker's start.
+        import multiprocessing  # noqa: PLC0415
+
+        from distributed_queue.core.worker.children.child import serve  # noqa: PLC0415
+
         # Never fork: the worker has threads.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()

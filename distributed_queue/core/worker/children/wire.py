@@ -42,6 +42,14 @@ class Reference(msgspec.Struct, frozen=True):
         return found
 
 
+class RemoteTraceback(Exception):
+    """The cause of an exception that was raised in a child: its traceback there."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
 class Run(msgspec.Struct, tag="run", frozen=True):
     """To the child: run a handler for a task."""
 
