@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from distributed_queue.errors import QueueFull, StorageError
-from distributed_queue.storage.redis.codec import enqueue_args, flags
+from distributed_queue.storage.redis.codec import enqueue_args, flags, pack_id
 from distributed_queue.storage.redis.keys import queue_keys
 from distributed_queue.storage.redis.scripts import load_script
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from distributed_queue.core.storage import NewTask
     from distributed_queue.storage.redis.codec import Arg
     from distributed_queue.storage.redis.gateway import Gateway
-    from distributed_queue.storage.redis.operations import Operations
+    from distributed_queue.storage.redis.operations import Operations, Slot
 
 
 def enqueue(gateway: Gateway, operations: Operations, tasks: Sequence[NewTask]) -> list[bool]:
     """See ``Storage.enqueue``."""
+    if len(tasks) == 1:
+        return [_store_one(gateway, operations, tasks[0])]
     by_queue: dict[str, list[int]] = {}
     for index, task in enumerate(tasks):
         by_queue.setdefault(task.queue, []).append(index)
@@ -41,17 +43,42 @@ def enqueue(gateway: Gateway, operations: Operations, tasks: Sequence[NewTask]) 
     return [flag for _, flag in sorted(zip(given, stored, strict=True))]
 
 
+def _store_one(gateway: Gateway, operations: Operations, task: NewTask) -> bool:
+    """By ``put.lua`` where that can do it."""
+    parts = {task.queue: (task,)}
+    if task.execute_after is not None or task.delay is not None or task.expires_at is not None:
+        return flags(_store_together(gateway, operations, parts))[0]
+    keys = queue_keys(task.queue)
+    task_id = pack_id(task.id)
+    with operations.begin() as slot:
+        call = load_script("put").call(
+            (*keys.for_put, keys.task_prefix + task_id, keys.operation(slot.name)),
+            gateway.now(),
+            slot.token,
+            task_id,
+            task.body,
+            task.type,
+            task.priority,
+        )
+        (stored,) = gateway.run(parts, [call], confirmed=True)
+        return bool(stored) or flags(_store(gateway, slot, parts))[0]
+
+
 def _store_together(gateway: Gateway, operations: Operations, parts: Mapping[str, Sequence[NewTask]]) -> bytes:
+    with operations.begin() as slot:
+        return _store(gateway, slot, parts)
+
+
+def _store(gateway: Gateway, slot: Slot, parts: Mapping[str, Sequence[NewTask]]) -> bytes:
     keys: list[bytes] = []
     args: list[Arg] = []
     for queue, tasks in parts.items():
         keys += queue_keys(queue).all
         block = enqueue_args(tasks)
         args += (len(block), *block)
-    with operations.begin() as slot:
-        keys.append(queue_keys(next(iter(parts))).operation(slot.name))
-        call = load_script("enqueue").call(keys, gateway.now(), slot.token, len(parts), "", *args)
-        (answer,) = gateway.run(parts, [call], confirmed=True)
+    keys.append(queue_keys(next(iter(parts))).operation(slot.name))
+    call = load_script("enqueue").call(keys, gateway.now(), slot.token, len(parts), "", *args)
+    (answer,) = gateway.run(parts, [call], confirmed=True)
     if isinstance(answer, list):
         nth, depth, limit = answer
         raise QueueFull(list(parts)[nth - 1], depth, limit)

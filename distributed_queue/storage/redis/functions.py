@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _FUNCTION = re.compile(r"^local function \w+\(.*?^end$\n?", re.MULTILINE | re.DOTALL)
 _LOCAL = re.compile(r"^local (\w+(?:,\s*\w+)*)( =|$)", re.MULTILINE)
+_CONSTANT = re.compile(r"^local ([A-Z_]+(?:, [A-Z_]+)*) = (\{\n(?:  .*\n)*\}|.*)$\n?", re.MULTILINE)
+_VARIABLE = re.compile(r"\b(?:KEYS|ARGV|TOKEN|now|later)\b")
 _READING = frozenset({"get", "list", "peek", "stats", "workers"})
 """Scripts that write nothing."""
 _LETTING_GO = "write_even_if_full()"
@@ -35,8 +37,10 @@ class Library(NamedTuple):
 def library_of(script: str, parts: Iterable[str]) -> Library:
     """The library of a script that is put together of these parts, without their comments.
 
-    In each part, what is at the beginning of a line and neither a function nor a ``local`` runs at each call.
+    In each part, what is at the beginning of a line and neither a function nor a ``local`` runs at each call; so does a
+    ``local``, unless its name is in capitals and its value depends on nothing that a call brings.
     """
+    constants: list[str] = []
     functions: list[str] = []
     steps: list[str] = []
     names: list[str] = []
@@ -46,15 +50,22 @@ def library_of(script: str, parts: Iterable[str]) -> Library:
         names.extend(declared)
         return ", ".join(declared) + (" =" if found[2] else " = nil")
 
+    def hoist(found: re.Match[str]) -> str:
+        if _VARIABLE.search(found[2]):
+            return found[0]
+        constants.append(found[0].strip())
+        return ""
+
     for part in parts:
         functions += (found[0] for found in _FUNCTION.finditer(part))
-        step = _LOCAL.sub(assign, _FUNCTION.sub("", part)).strip()
+        step = _LOCAL.sub(assign, _CONSTANT.sub(hoist, _FUNCTION.sub("", part))).strip()
         if step:
             steps.append(step)
     body = "\n".join(
         [
             "local KEYS, ARGV",
-            f"local {', '.join(dict.fromkeys(names))}",
+            *constants,
+            *([f"local {', '.join(dict.fromkeys(names))}"] if names else []),
             *functions,
             "local steps = {}",
             *(f"steps[{number}] = function()\n{step}\nend" for number, step in enumerate(steps, 1)),

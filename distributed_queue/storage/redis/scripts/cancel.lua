@@ -3,7 +3,7 @@
 -- ARGV    1 now in ms or '', 2… ids
 -- Result  for each: nil, or what describe.lua tells of it afterwards
 -- Cost    about 10 µs and 8 µs a task
--- include: time, queue, journal, counters, moves, task, load, describe, step
+-- include: time, queue, entry, journal, order, types, counters, moves, task, load, describe, step
 
 local function cancel(id)
   local task = load_task(id)

@@ -3,7 +3,7 @@
 -- ARGV    1 now in ms or '', 2 token, 3 most tasks to forget, 4 '1' where that is all that there was, else '0'
 -- Result  how many were forgotten
 -- Cost    about 10 µs and 1 µs a task
--- include: time, queue, operation, journal, counters, moves, step
+-- include: time, queue, operation, entry, journal, types, counters, moves, step
 
 local function clear_some(index, wanted)
   local ids = redis.call('ZRANGE', index, 0, wanted - 1)

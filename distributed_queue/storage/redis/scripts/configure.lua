@@ -3,7 +3,7 @@
 -- ARGV    1 now in ms or '', then for each setting: its name, its value before, its value afterwards; '' is the default
 -- Result  1, or 0 with nothing changed
 -- Cost    about 20 µs
--- include: time, queue, journal, counters, moves, limits, step
+-- include: time, queue, entry, journal, types, counters, moves, limits, step
 
 open_queue(1)
 write_even_if_full()

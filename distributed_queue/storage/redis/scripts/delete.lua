@@ -3,7 +3,7 @@
 -- ARGV    1 now in ms or '', 2 token, 3… ids
 -- Result  a text with a 1 for each task forgotten and a 0 for others
 -- Cost    about 10 µs and 5 µs a task
--- include: time, queue, operation, journal, counters, moves, task, load, step
+-- include: time, queue, operation, entry, journal, order, types, counters, moves, task, load, step
 
 local function delete(id)
   local task = load_task(id)

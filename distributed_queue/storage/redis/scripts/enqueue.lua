@@ -6,7 +6,7 @@
 -- Result  a text with a 1 for each task stored and a 0 for each known already, in the order given;
 --         or, with nothing stored: number of the full queue, its depth, its limit
 -- Cost    about 8 µs and 4 µs a task; before them 1 µs a task where the size limit is near
--- include: time, queue, operation, journal, counters, moves, task, limits, room, step
+-- include: time, queue, operation, entry, journal, order, types, counters, moves, task, limits, room, step
 
 local QUEUES, HELD = tonumber(ARGV[3]), tonumber(ARGV[4])
 
@@ -55,7 +55,7 @@ local function store_run(at, total, flags)
         put(EXPIRY, expires, id)
       end
       if due then
-        redis.call('HSET', key, 's', 'scheduled', 'o', order_text(base))
+        redis.call('HSET', key, 's', 'scheduled', 'o', digits(base))
         put(SCHEDULED, due, id)
       else
         sequence = sequence + 1

@@ -5,7 +5,7 @@
 -- Result  counted (a 0 or 1 for each settlement), now, ms until claiming again may give more or '', claims, six values
 --         each (see take.lua)
 -- Cost    about 12 µs and 9 µs for each task settled and claimed
--- include: time, queue, operation, journal, counters, moves, task, load, limits, history, settle, precedes, merge, sweep, overdue, trim, take, step
+-- include: time, queue, operation, entry, journal, order, types, counters, moves, task, load, limits, history, settle, precedes, merge, sweep, overdue, trim, take, step
 
 local AGAIN, WORKER, LIMIT, LEASE_MS = ARGV[3] == '1', ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local SETTLEMENTS = tonumber(ARGV[7])
@@ -39,7 +39,7 @@ local claims = {}
 local counted = earlier and not AGAIN and earlier[1] or settle_all(SETTLEMENTS, 8)
 local has_room = false
 if LIMIT then
-  local deadline = string.format('%.0f', later + LEASE_MS)
+  local deadline = digits(later + LEASE_MS)
   if earlier then hand_over_again(claims, earlier[2], deadline) end
   sweep()
   trim(SETTLEMENTS > 0 and 2 * SWEEP_LIMIT or SWEEP_LIMIT)

@@ -3,11 +3,11 @@
 -- ARGV    1 now in ms or '', 2 ms from now, then id and attempt of each lease
 -- Result  a text with a 0 for each lease that is lost, a 1 if it is held, a 2 if it is held and cancellation was asked for
 -- Cost    about 10 µs and 2 µs a lease
--- include: time, queue, journal, counters, moves, task, load, step
+-- include: time, queue, entry, journal, order, types, counters, moves, task, load, step
 
 open_queue(1)
 write_even_if_full()
-local deadline = string.format('%.0f', later + tonumber(ARGV[2]))
+local deadline = digits(later + tonumber(ARGV[2]))
 local states = {}
 for i = 3, #ARGV, 2 do
   local id = ARGV[i]

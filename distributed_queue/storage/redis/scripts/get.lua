@@ -3,7 +3,7 @@
 -- ARGV    ids
 -- Result  for each: nil, or its fields (flat) and its score in the index of its state
 -- Cost    about 3 µs a task
--- include: queue, task, describe
+-- include: queue, order, types, task, describe
 
 open_queue(1)
 local found = {}

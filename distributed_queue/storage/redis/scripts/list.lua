@@ -4,7 +4,7 @@
 --         5 most tasks to list, 6 most tasks to look at, 7 '1' where only one type is wanted, else '0', 8 that type
 -- Result  tasks (id, fields, score), then score and member of the last task looked at, or nothing where the end is reached
 -- Cost    about 5 µs, and 3 µs for each task looked at
--- include: queue, task, describe, precedes
+-- include: queue, order, types, task, describe, precedes
 
 local STATE_LISTED, LATEST_FIRST = ARGV[1], ARGV[2] == '1'
 local SCORE, MEMBER = ARGV[3], ARGV[4]

@@ -3,7 +3,7 @@
 -- ARGV    1 now in ms or '', 2 token, 3… ids, each with a delay in ms
 -- Result  a text with a 1 for each task made ready and a 0 for others
 -- Cost    about 10 µs and 6 µs a task
--- include: time, queue, operation, journal, counters, moves, task, load, limits, step
+-- include: time, queue, operation, entry, journal, order, types, counters, moves, task, load, limits, step
 
 local function requeue(id, delay)
   local task = load_task(id)

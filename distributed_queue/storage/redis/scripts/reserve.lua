@@ -3,7 +3,7 @@
 -- ARGV    1 now in ms or '', 2 token, 3 for how many tasks to give room back, 4… runs of tasks to hold it for (see room.lua)
 -- Result  for how many tasks room is held now, 0 where there is no limit; or, with nothing held: depth and limit
 -- Cost    about 6 µs; 1 µs a task where there is a limit
--- include: time, queue, operation, journal, counters, moves, task, limits, room
+-- include: time, queue, operation, entry, journal, order, types, counters, moves, task, limits, room
 
 local GIVEN_BACK, FIRST = tonumber(ARGV[3]), 4
 

@@ -4,7 +4,7 @@
 -- Result  sizes of the indexes in the order of keys.INDEXES, meta (flat), counters (flat), ms for which the head of the line
 --         has been ready or nil, for scheduled and retrying how many are due, ms for which the first of these is due or nil
 -- Cost    about 25 µs
--- include: time, queue, moves, task
+-- include: time, queue, moves, order, types, task
 
 open_queue(1)
 local sizes = {}

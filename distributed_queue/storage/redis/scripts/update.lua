@@ -4,8 +4,9 @@
 --         4 execute_after in ms, 8 progress, 16 note), 6… they
 -- Result  1 or 0
 -- Cost    about 25 µs
--- include: time, queue, operation, journal, counters, moves, task, load, limits, history, step
+-- include: time, queue, operation, entry, journal, order, types, counters, moves, task, load, limits, history, step
 
+local RUNNING = 7  -- codec.ATTEMPT_OUTCOMES
 local ID, TASK_ATTEMPT, GIVEN = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
 local function given_values()
@@ -32,7 +33,7 @@ local function set_priority(task, priority)
   if pending then
     put(READY, order, ID)
   else
-    redis.call('HSET', TASK .. ID, 'o', order_text(order))
+    redis.call('HSET', TASK .. ID, 'o', digits(order))
   end
 end
 

@@ -2,7 +2,6 @@
 local BUCKET_BOUNDS_MS = {
   5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300000, 600000, 1800000, 3600000,
 }
-local MAX_TYPES = 200
 local tally = {}      -- task type -> what -> how many
 local tallied = {}    -- the task types in the order in which they came, for the limit on their number
 local histograms = {wait = {}, duration = {}}  -- task type -> bucket or 'ms' -> how many
@@ -42,14 +41,6 @@ local function observe(what, task_type, milliseconds)
   histogram.ms = histogram.ms + milliseconds
 end
 
--- The type under which a task is counted: no client can make the set of names grow without bounds.
-local function counted_type(task_type)
-  if task_type == '' or redis.call('SISMEMBER', TYPES, task_type) == 1 then return task_type end
-  if redis.call('SCARD', TYPES) >= MAX_TYPES then return 'other' end
-  redis.call('SADD', TYPES, task_type)
-  return task_type
-end
-
 local function count_histograms()
   for what, by_type in pairs(histograms) do
     for task_type, histogram in pairs(by_type) do
@@ -64,7 +55,7 @@ end
 local function save_counters()
   count_histograms()
   for _, task_type in ipairs(tallied) do
-    local suffix = '|' .. counted_type(task_type)
+    local suffix = '|' .. counted_type(TYPES, task_type)
     for what, by in pairs(tally[task_type]) do
       redis.call('HINCRBY', COUNTERS, what .. suffix, by)
     end

@@ -1,7 +1,7 @@
 -- The history of a task: each of its latest attempts in a field of its hash, 'n' and the attempt modulo HISTORY_LIMIT, as
 -- MessagePack of [attempt, outcome, started ms, ended ms, worker, note]. It is put together by hand, since a note is binary.
 local HISTORY_LIMIT = 20  -- history.HISTORY_LIMIT
-local CRASHED, RUNNING = 6, 7  -- codec.ATTEMPT_OUTCOMES; the others are those of settle.lua
+local CRASHED = 6  -- codec.ATTEMPT_OUTCOMES; the others are those of settle.lua and update.lua
 
 local BINARY = 198  -- the head of a binary with four bytes for its length, of which cmsgpack knows nothing
 

@@ -28,12 +28,12 @@ end
 
 -- Open a lease on a task that was taken out of READY.
 local function start(id, order, fields, worker, deadline)
-  local attempt, digits = 1, '1'
+  local attempt, text = 1, '1'
   if fields.a then
     attempt = tonumber(fields.a) + 1
-    digits = attempt
+    text = attempt
   end
-  redis.call('HSET', TASK .. id, 's', 'processing', 'a', digits, 'o', order, 'g', NOW, 'w', worker)
+  redis.call('HSET', TASK .. id, 's', 'processing', 'a', text, 'o', order, 'g', NOW, 'w', worker)
   if fields.h then redis.call('HDEL', TASK .. id, 'h') end
   if fields.x then remove(EXPIRY, id) end
   put(LEASES, deadline, id)

@@ -4,10 +4,8 @@
 --   v result   e error   z reason   h progress   q cancellation asked for   n0… attempts (see history.lua)
 --   o order: priority * 2^43 + sequence, true while the task is not ready (then it is the score in READY)
 -- Due time, deadline and time of finishing are the score in the index of its state.
-local SEQUENCES = 8796093022208
 local STATE, ATTEMPT, TYPE, ORDER, EXPIRES, CANCEL, STARTED, FAILURES, CRASHES, REASON = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 local CREATED = 11
-local DEFAULT_TYPE = 'default'  -- payload.DEFAULT_TYPE
 
 local function index_of(state)
   if state == 'pending' then return READY end
@@ -24,21 +22,12 @@ local function is_waiting(state)
   return state == 'pending' or state == 'scheduled' or state == 'retrying'
 end
 
-local function order_text(order)
-  return string.format('%.0f', order)
-end
-
--- A score that is a whole number, as the server tells it: some versions write a round one with an exponent.
-local function whole_text(score)
-  return string.find(score, 'e', 1, true) and order_text(tonumber(score)) or score
-end
-
 -- Take a task out of the index of its state; what is ready keeps its order in its hash from then on.
 local function leave(id, task)
   local state = task[STATE]
   if state == 'pending' then
     task[ORDER] = redis.call('ZSCORE', READY, id)
-    redis.call('HSET', TASK .. id, 'o', order_text(tonumber(task[ORDER])))
+    redis.call('HSET', TASK .. id, 'o', digits(tonumber(task[ORDER])))
   end
   if task[EXPIRES] and is_waiting(state) then remove(EXPIRY, id) end
   remove(index_of(state), id)

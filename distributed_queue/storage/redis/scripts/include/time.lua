@@ -9,7 +9,19 @@ if not now then
   now = math.floor(microseconds / 1000)
   later = math.ceil(microseconds / 1000)
 end
-local NOW = string.format('%.0f', now)
+local FORMAT = {}
+
+-- The digits of a whole number. '%d' takes half as long as '%.0f', but can do it only where a C long has 64 bits.
+local function digits(number)
+  local format = FORMAT[1]
+  if not format then
+    format = string.format('%d', 1099511627776) == '1099511627776' and '%d' or '%.0f'
+    FORMAT[1] = format
+  end
+  return string.format(format, number)
+end
+
+local NOW = digits(now)
 
 local function milliseconds(seconds)
   return math.ceil(seconds * 1000 - 0.001)
