@@ -6,6 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.options import is_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -63,7 +64,8 @@ def find_problems(sample: Sample) -> list[Problem]:
 
 def takes_from(worker: WorkerInfo, queue: str) -> bool:
     """Whether a worker may claim from the queue now."""
-    return not worker.paused and worker.state == "running" and (not worker.queues or queue in worker.queues)
+    chosen = queue in worker.queues if worker.queues else not is_apart(queue)
+    return chosen and not worker.paused and worker.state == "running"
 
 
 def _of_storage(sample: Sample) -> Iterator[Problem]:

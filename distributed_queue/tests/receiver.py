@@ -12,6 +12,7 @@ import msgspec
 from distributed_queue.tests.steps import eventually
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
@@ -45,14 +46,30 @@ class Reply(NamedTuple):
     body: bytes = b""
 
 
-class Receiver:
-    """A context manager. ``answer`` says what each request gets: by default that it was taken."""
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
 
-    def __init__(self, answer: Callable[[Received], Reply] = lambda _: Reply()) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that go."""
+
+
+class Receiver:
+    """A context manager. ``answer`` says what each request gets: by default that it was taken.
+
+    With an ``identity`` it is reached over TLS.
+    """
+
+    def __init__(
+        self, answer: Callable[[Received], Reply] = lambda _: Reply(), identity: ssl.SSLContext | None = None
+    ) -> None:
         self.answer = answer
         self.received: list[Received] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
+        if identity is not None:
+            # Without the handshake, which is for the connection's own thread.
+            self._server.socket = identity.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property

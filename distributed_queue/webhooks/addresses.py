@@ -30,7 +30,8 @@ _CARRY_V4 = (ipaddress.IPv6Network("2001::/32"), ipaddress.IPv6Network("2002::/1
 """Teredo and 6to4: a relay may take these to an IPv4 address that is written in them."""
 _OF_CLOUDS = frozenset({ipaddress.ip_address("168.63.129.16")})
 """Public by their number, but a cloud's own service for its machines: Azure's. Other clouds' are not public."""
-_RELAY = ipaddress.IPv4Network("192.88.99.0/24")
+_SPECIAL_V4 = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("192.88.99.0/24"))
+"""Protocol assignments, among them a cloud's metadata, and relays: public to ``ipaddress``, at least in part."""
 
 
 class ForbiddenAddress(InvalidInput):
@@ -45,7 +46,7 @@ def is_public(address: Address) -> bool:
     if address in _OF_CLOUDS or address.is_multicast or not address.is_global:
         return False
     if isinstance(address, ipaddress.IPv4Address):
-        return address not in _RELAY
+        return not any(address in network for network in _SPECIAL_V4)
     return address in _GLOBAL_V6 and not any(address in network for network in _CARRY_V4)
 
 

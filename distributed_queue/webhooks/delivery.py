@@ -82,7 +82,7 @@ class Deliverer:
         now = SystemClock().now()
         headers = sign(task.task_id, int(now), body, endpoint.keys(now))
         try:
-            answer = send(endpoint.url, body, headers, self._rules, self._timeout)
+            answer = send(endpoint.url, body, headers, self._rules, timeout=self._timeout)
         except ForbiddenAddress as error:
             raise DeadLetter(error.code, str(error)) from error
         except ConfigurationError as error:

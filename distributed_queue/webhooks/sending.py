@@ -56,17 +56,23 @@ class Answer(NamedTuple):
         return self.status in _SUCCESS
 
 
-def send(
-    url: str, body: bytes, headers: Mapping[str, str], rules: AddressRules, timeout: float = TIMEOUT_SECONDS
+def send(  # noqa: PLR0913 - a request's parts
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    rules: AddressRules,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    trust: ssl.SSLContext | None = None,
 ) -> Answer:
-    """POST a JSON document.
+    """POST a JSON document. ``trust`` says whose certificates count, by default those that the system trusts.
 
     Raises ``ConfigurationError``, ``ForbiddenAddress``, or ``DeliveryFailed`` where there is no answer.
     """
     parts = rules.check_url(url)
     end = time.monotonic() + timeout
     try:
-        with closing(_connect(parts, rules, end)) as connected:
+        with closing(_connect(parts, rules, trust, end)) as connected:
             # A limit for each read alone would let an endpoint that sends a byte now and then go on for ever.
             cut = threading.Timer(max(0.0, end - time.monotonic()), _cut, (connected,))
             cut.daemon = True
@@ -74,16 +80,20 @@ def send(
             try:
                 if isinstance(connected, ssl.SSLSocket):
                     connected.do_handshake()
-                return _exchange(connected, parts, body, headers)
+                answer = _exchange(connected, parts, body, headers)
             finally:
                 cut.cancel()
+            if time.monotonic() < end:
+                return answer
+            # Its headers may have been cut off, which http.client takes for their end.
+            raise TimeoutError
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         if time.monotonic() >= end:
             raise DeliveryFailed(f"{parts.hostname} did not answer within {timeout:g} s") from error
         raise DeliveryFailed(f"{parts.hostname} cannot be reached: {error or type(error).__name__}") from error
 
 
-def _connect(parts: SplitResult, rules: AddressRules, end: float) -> socket.socket:
+def _connect(parts: SplitResult, rules: AddressRules, trust: ssl.SSLContext | None, end: float) -> socket.socket:
     """A connection to the first address that takes one; its handshake is yet to come."""
     failure = OSError("it has no address")
     for family, where in rules.resolve(parts):
@@ -93,7 +103,8 @@ def _connect(parts: SplitResult, rules: AddressRules, end: float) -> socket.sock
             plain.connect(where)
             if parts.scheme == "http":
                 return plain
-            return _trust().wrap_socket(plain, server_hostname=parts.hostname, do_handshake_on_connect=False)
+            context = trust or _trust()
+            return context.wrap_socket(plain, server_hostname=parts.hostname, do_handshake_on_connect=False)
         except OSError as error:
             plain.close()
             failure = error
