@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from benchmarks.places import Place
 
 KINDS = {"noop": "functions that do nothing", "busy": "functions that take 1 ms"}
-TASKS = {"noop": 20_000, "busy": 3_000}
+TASKS = {"noop": 40_000, "busy": 2_000}
 WARM_UP = {"noop": 3_000, "busy": 300}
 BATCH = 100
 LOOK_SECONDS = 0.01

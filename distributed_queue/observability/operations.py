@@ -38,8 +38,9 @@ class OperationTimes:
             histogram.sum_seconds += seconds
 
     def read(self) -> list[tuple[tuple[str, str], Histogram]]:
-        """What was counted, sorted; all that there is from the beginning."""
-        return sorted(self._histograms.items(), key=lambda item: item[0])
+        """What was counted, sorted: of verbs that were called, both outcomes."""
+        called = {operation for (operation, _), histogram in self._histograms.items() if histogram.total}
+        return [(key, self._histograms[key]) for key in sorted(self._histograms) if key[0] in called]
 
 
 def time_operations(storage: Storage) -> OperationTimes:

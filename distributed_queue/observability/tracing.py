@@ -6,10 +6,9 @@ The names are those of OpenTelemetry's conventions for messaging.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import defaultdict
-from contextlib import contextmanager
+from collections import OrderedDict, defaultdict
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -71,9 +70,8 @@ class Tracing(Middleware):
             "How long functions ran.",
             explicit_bucket_boundaries_advisory=_DURATIONS,
         )
-        self._runs: dict[tuple[str, str, int], SpanContext] = {}
+        self._runs: OrderedDict[tuple[str, str, int], SpanContext] = OrderedDict()
         """Of runs that are to be reported, by queue, task and attempt."""
-        self._lock = threading.Lock()
         self._latest_origin: tuple[dict[str, str], Context, list[Link]] | None = None
         """That of the latest run: tasks that were submitted together, and run one after the other, have the same."""
 
@@ -180,14 +178,13 @@ class Tracing(Middleware):
 
     def _remember(self, run: tuple[str, str, int], span: Span) -> None:
         if span.is_recording():
-            with self._lock:
-                self._runs[run] = span.get_span_context()
-                if len(self._runs) > _MOST_REMEMBERED:
-                    del self._runs[next(iter(self._runs))]
+            self._runs[run] = span.get_span_context()
+            if len(self._runs) > _MOST_REMEMBERED:
+                with suppress(KeyError):  # others forget, too
+                    self._runs.popitem(last=False)
 
     def _recall(self, settlement: Settlement) -> SpanContext | None:
-        with self._lock:
-            return self._runs.pop((settlement.queue, settlement.id, settlement.attempt), None)
+        return self._runs.pop((settlement.queue, settlement.id, settlement.attempt), None)
 
 
 def _note(span: Span, attributes: dict[str, Any], error: BaseException) -> None:
