@@ -20,6 +20,8 @@ from pathlib import Path
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
 """What a process needs to find this package and the one that is measured."""
+# What is installed has its bytecode; without it, each start would compile all that it loads.
+ENVIRONMENT.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def end_in_order() -> None:
