@@ -46,6 +46,16 @@ def bucket(milliseconds: int) -> int:
     return bisect_left(BUCKET_BOUNDS_MS, milliseconds)
 
 
+_BUCKETS = {what: tuple(f"{what}.{index}" for index in range(len(BUCKET_BOUNDS_MS) + 1)) for what in (WAIT, DURATION)}
+SUMS = {what: f"{what}.ms" for what in _BUCKETS}
+"""What sums up each histogram's milliseconds."""
+
+
+def bucket_of(what: str, milliseconds: int) -> str:
+    """What counts a duration in the histogram ``what``."""
+    return _BUCKETS[what][bucket(milliseconds)]
+
+
 def name(what: str, task_type: str = "") -> str:
     """The full name of a counter."""
     return f"{what}|{task_type}"

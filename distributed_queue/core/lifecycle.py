@@ -20,6 +20,8 @@ from enum import Enum
 class TaskStatus(str, Enum):
     """Where a task is in its life. ``str(status)`` is the lower-case word."""
 
+    __hash__ = str.__hash__  # Enum's is written in Python, and engines look states up several times a task
+
     SCHEDULED = "scheduled"
     PENDING = "pending"
     PROCESSING = "processing"
@@ -41,6 +43,8 @@ class TaskStatus(str, Enum):
 
 class Event(str, Enum):
     """What can happen to a task; the words of the journal."""
+
+    __hash__ = str.__hash__  # as above
 
     ENQUEUED = "enqueued"
     DUE = "due"
@@ -65,6 +69,9 @@ class Event(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+
+WORDS = {event: event.value for event in Event}
+"""The plain word of each event: to look it up costs a tenth of asking the member."""
 
 FINISHED = frozenset({TaskStatus.COMPLETED, TaskStatus.DEAD, TaskStatus.CANCELLED, TaskStatus.EXPIRED})
 """States in which a task stays until someone acts or its retention is over."""

@@ -1,4 +1,8 @@
-"""The values that cross the storage port. Times are epoch seconds by the storage's clock, durations seconds."""
+"""The values that cross the storage port. Times are epoch seconds by the storage's clock, durations seconds.
+
+Those of which there is one for each task are kept from Python's garbage collector (``gc=False``): they cannot be part
+of a cycle, and to look through them again and again costs more than all that is done with them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ MIN_RATE = 1e-6
 """The lowest rate limit: one task in 11 days. What is near zero has no interval that could be reckoned with."""
 
 
-class NewTask(msgspec.Struct, frozen=True):
+class NewTask(msgspec.Struct, frozen=True, gc=False):
     """A task to store. It starts ``scheduled`` if ``execute_after`` or ``delay`` lies ahead, else ``pending``."""
 
     id: str
@@ -40,7 +44,7 @@ class NewTask(msgspec.Struct, frozen=True):
     """Seconds since the epoch; a task that has not been claimed by then ends as ``expired``."""
 
 
-class ClaimedTask(msgspec.Struct, frozen=True):
+class ClaimedTask(msgspec.Struct, frozen=True, gc=False):
     """A task with an open lease."""
 
     queue: str
@@ -110,6 +114,8 @@ class Claim(msgspec.Struct, frozen=True):
 class Outcome(str, Enum):
     """How an attempt ended."""
 
+    __hash__ = str.__hash__  # Enum's is written in Python, and one is looked up for each task
+
     COMPLETE = "complete"
     RETRY = "retry"
     """Failed; try again after ``delay``. Counts as a failure."""
@@ -141,7 +147,7 @@ _OF_ATTEMPT = {
 }
 
 
-class Settlement(msgspec.Struct, frozen=True):
+class Settlement(msgspec.Struct, frozen=True, gc=False):
     """How one attempt ended. Where cancellation was asked for, retry, release and snooze cancel the task."""
 
     queue: str
@@ -163,7 +169,7 @@ class Exchange(msgspec.Struct, frozen=True):
     claim: Claim
 
 
-class Lease(msgspec.Struct, frozen=True):
+class Lease(msgspec.Struct, frozen=True, gc=False):
     """The right to work on a task, named by its fencing token."""
 
     queue: str
@@ -385,7 +391,7 @@ class BeatReply(msgspec.Struct, frozen=True):
     """All queues that exist, sorted."""
 
 
-class Change(msgspec.Struct, frozen=True, array_like=True):
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One state change in a journal entry."""
 
     event: str
@@ -397,7 +403,7 @@ class Change(msgspec.Struct, frozen=True, array_like=True):
     """``claimed``: worker id; ``dead``: reason; else empty."""
 
 
-class JournalEntry(msgspec.Struct, frozen=True):
+class JournalEntry(msgspec.Struct, frozen=True, gc=False):
     """What one atomic step changed."""
 
     position: int

@@ -10,7 +10,7 @@ import msgspec
 from distributed_queue.core import counters
 from distributed_queue.core.clock import ceil_ms
 from distributed_queue.core.history import HISTORY_LIMIT, AttemptOutcome, StoredAttempt, history_of
-from distributed_queue.core.lifecycle import FINISHED, WAITING, Event, TaskStatus
+from distributed_queue.core.lifecycle import FINISHED, WAITING, WORDS, Event, TaskStatus
 from distributed_queue.core.limits import concurrency_room, default_burst, gcra
 from distributed_queue.core.storage import DUE_LIMIT, SWEEP_LIMIT, Change, NewTask, QueueConfig, QueueStats, StoredTask
 from distributed_queue.storage.memory.heap import LazyHeap
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 SECOND_MS = 1000
 _RETAINED = FINISHED - {TaskStatus.DEAD}
 _DUE = frozenset({TaskStatus.SCHEDULED, TaskStatus.RETRYING})
+_FINISHED = {status: f"{counters.FINISHED}.{status}" for status in FINISHED}
+"""Names of counters."""
+# Members by name of their own: up to Python 3.11, looking one up on its class costs more than comparing it.
+_PENDING, _PROCESSING = TaskStatus.PENDING, TaskStatus.PROCESSING
 
 
-class Entry(msgspec.Struct):
-    """A task as this engine keeps it. Times in milliseconds."""
+class Entry(msgspec.Struct, gc=False):
+    """A task as this engine keeps it, in no cycle, so that the garbage collector may pass. Times in milliseconds."""
 
     id: str
     type: str
@@ -61,8 +65,9 @@ class MemoryQueue:
         self.config = QueueConfig()
         self.tasks: dict[str, Entry] = {}
         self.counts: Counter[TaskStatus] = Counter()
-        self.counters: Counter[str] = Counter()
         self.changes: list[Change] = []
+        self._counted: dict[str, dict[str, int]] = {}
+        """What was counted, by task type."""
         self._types: set[str] = set()
         self._sequence = 0
         self._tat_ms = 0.0
@@ -120,20 +125,11 @@ class MemoryQueue:
 
     def add(self, task: NewTask, now_ms: int) -> Entry:
         """Store a new task."""
-        due_ms = max(
-            ceil_ms(task.execute_after) if task.execute_after is not None else 0,
-            now_ms + ceil_ms(task.delay) if task.delay else 0,
-        )
-        entry = Entry(
-            id=task.id,
-            type=task.type,
-            priority=task.priority,
-            body=task.body,
-            status=TaskStatus.PENDING,
-            created_ms=now_ms,
-            ready_ms=now_ms,
-            expires_ms=ceil_ms(task.expires_at) if task.expires_at is not None else None,
-        )
+        due_ms = 0 if task.execute_after is None else ceil_ms(task.execute_after)
+        if task.delay:
+            due_ms = max(due_ms, now_ms + ceil_ms(task.delay))
+        expires_ms = ceil_ms(task.expires_at) if task.expires_at is not None else None
+        entry = Entry(task.id, task.type, task.priority, task.body, _PENDING, now_ms, now_ms, expires_ms)
         self.tasks[task.id] = entry
         self.record(Event.ENQUEUED, entry)
         self.count(counters.ENQUEUED, task.type)
@@ -154,7 +150,7 @@ class MemoryQueue:
 
     def make_ready(self, entry: Entry, ready_ms: int, *, keep_place: bool = False) -> None:
         """Let a task be claimed, at the end of its priority or at its old place."""
-        self.move(entry, TaskStatus.PENDING)
+        self.move(entry, _PENDING)
         if not keep_place:
             self._sequence += 1
             entry.sequence = self._sequence
@@ -184,7 +180,7 @@ class MemoryQueue:
         entry.due_ms = None
         entry.finished_ms = now_ms
         entry.deadline_ms = None
-        self.count(f"{counters.FINISHED}.{status}", entry.type)
+        self.count(_FINISHED[status], entry.type)
         if status in _RETAINED:
             self._finished.push((now_ms, entry.id))
 
@@ -245,24 +241,39 @@ class MemoryQueue:
     def record(self, event: Event, entry: Entry | None = None, detail: str = "") -> None:
         """Note a change for the journal entry of this step."""
         if entry is None:
-            self.changes.append(Change(str(event), detail=detail))
+            self.changes.append(Change(WORDS[event], detail=detail))
         else:
-            self.changes.append(Change(str(event), entry.id, entry.attempt, detail))
+            self.changes.append(Change(WORDS[event], entry.id, entry.attempt, detail))
 
     def count(self, what: str, task_type: str = "", by: int = 1) -> None:
-        """Add to a counter; types beyond the limit are counted together."""
+        """Add to a counter."""
+        counted = self._counted.get(task_type)
+        if counted is None:
+            counted = self._counted_together(task_type)
+        counted[what] = counted.get(what, 0) + by
+
+    def _counted_together(self, task_type: str) -> dict[str, int]:
+        """The counters for a type that has none of its own yet; types beyond the limit are counted together."""
         if task_type and task_type not in self._types:
             if len(self._types) >= counters.MAX_TYPES:
                 task_type = counters.OTHER_TYPE
             else:
                 self._types.add(task_type)
-        self.counters[counters.name(what, task_type)] += by
+        return self._counted.setdefault(task_type, {})
+
+    def counters(self) -> dict[str, int]:
+        """All counters, by name."""
+        return {
+            counters.name(what, task_type): value
+            for task_type, counted in self._counted.items()
+            for what, value in counted.items()
+        }
 
     def observe(self, what: str, task_type: str, milliseconds: int) -> None:
         """Add to a histogram."""
         milliseconds = max(0, milliseconds)
-        self.count(f"{what}.{counters.bucket(milliseconds)}", task_type)
-        self.count(f"{what}.ms", task_type, milliseconds)
+        self.count(counters.bucket_of(what, milliseconds), task_type)
+        self.count(counters.SUMS[what], task_type, milliseconds)
 
     def keep_attempt(self, entry: Entry, outcome: AttemptOutcome, note: bytes | None, now_ms: int) -> None:
         """Put the latest attempt into the task's history, with what was noted of it before where nothing is now."""
@@ -291,7 +302,7 @@ class MemoryQueue:
             due=Counter(entry.status for entry in due),
             ready_age=None if head is None else (now_ms - head.ready_ms) / SECOND_MS,
             due_age=None if longest is None else (now_ms - longest) / SECOND_MS,
-            counters=dict(self.counters),
+            counters=self.counters(),
         )
 
     def stored(self, entry: Entry, *, with_history: bool = False) -> StoredTask:
@@ -334,7 +345,7 @@ class MemoryQueue:
         )
 
     def _start(self, entry: Entry, worker_id: str, deadline_ms: int, now_ms: int) -> None:
-        self.move(entry, TaskStatus.PROCESSING)
+        self.move(entry, _PROCESSING)
         entry.attempt += 1
         entry.worker_id = worker_id
         entry.started_ms = now_ms
@@ -375,11 +386,7 @@ class MemoryQueue:
 
     def _is_ready(self, key: tuple[int, int, str]) -> bool:
         entry = self.tasks.get(key[2])
-        return (
-            entry is not None
-            and entry.status is TaskStatus.PENDING
-            and (entry.priority, entry.sequence) == (key[0], key[1])
-        )
+        return entry is not None and entry.status is _PENDING and entry.sequence == key[1] and entry.priority == key[0]
 
     def _is_due(self, key: tuple[int, str]) -> bool:
         entry = self.tasks.get(key[1])
@@ -387,7 +394,7 @@ class MemoryQueue:
 
     def _is_leased(self, key: tuple[int, str]) -> bool:
         entry = self.tasks.get(key[1])
-        return entry is not None and entry.status is TaskStatus.PROCESSING and entry.deadline_ms == key[0]
+        return entry is not None and entry.status is _PROCESSING and entry.deadline_ms == key[0]
 
     def _is_expiring(self, key: tuple[int, str]) -> bool:
         entry = self.tasks.get(key[1])

@@ -23,6 +23,9 @@ _REPLAYED = {
     Outcome.CANCEL: {TaskStatus.CANCELLED},
 }
 """Where a task stands after an outcome: the same settlement again is a replay, not a fenced one."""
+# Members by name of their own, for what each task meets: see ``queue``.
+_COMPLETE, _COMPLETED, _TOLD_COMPLETED = Outcome.COMPLETE, TaskStatus.COMPLETED, Event.COMPLETED
+_PROCESSING = TaskStatus.PROCESSING
 _CANCELLABLE = frozenset({Outcome.RETRY, Outcome.RELEASE, Outcome.SNOOZE})
 _RUNS = frozenset({Outcome.COMPLETE, Outcome.RETRY, Outcome.BURY})
 DEFAULT_REASON = "failed"
@@ -34,7 +37,7 @@ def settle(queue: MemoryQueue, settlement: Settlement, now_ms: int) -> bool:
     if entry is None or entry.attempt != settlement.attempt:
         queue.count(f"{counters.FENCED}.settle")
         return False
-    if entry.status is not TaskStatus.PROCESSING:
+    if entry.status is not _PROCESSING:
         replayed = entry.status in _REPLAYED[settlement.outcome]
         if settlement.outcome is Outcome.BURY:
             replayed = replayed and entry.reason == (settlement.reason or DEFAULT_REASON)
@@ -47,15 +50,15 @@ def settle(queue: MemoryQueue, settlement: Settlement, now_ms: int) -> bool:
 
 def _apply(queue: MemoryQueue, entry: Entry, settlement: Settlement, now_ms: int) -> None:
     outcome = settlement.outcome
-    if outcome is not Outcome.COMPLETE or settlement.note is not None:
+    if outcome is not _COMPLETE or settlement.note is not None:
         queue.keep_attempt(entry, outcome.of_attempt, settlement.note, now_ms)
     if outcome in _RUNS:
         queue.observe(counters.DURATION, entry.type, now_ms - (entry.started_ms or now_ms))
-    if outcome is Outcome.COMPLETE:
+    if outcome is _COMPLETE:
         queue.count(counters.SUCCEEDED, entry.type)
         entry.result, entry.error = settlement.result, None
-        queue.record(Event.COMPLETED, entry)
-        queue.finish(entry, TaskStatus.COMPLETED, now_ms)
+        queue.record(_TOLD_COMPLETED, entry)
+        queue.finish(entry, _COMPLETED, now_ms)
         return
     if outcome in (Outcome.RETRY, Outcome.BURY):
         queue.count(counters.FAILED, entry.type)

@@ -266,7 +266,8 @@ class MemoryStorage(Storage):
     @contextmanager
     def _step(self) -> Iterator[int]:
         """Hold the lock for one atomic step, at one time; then journal what it changed and wake who waits for it."""
-        with self._open():
+        with self._lock:
+            self._check_open()
             now_ms = floor_ms(self._clock.now())
             yield now_ms
             touched, self._touched = self._touched, {}
@@ -277,7 +278,9 @@ class MemoryStorage(Storage):
     def _publish(self, queue: MemoryQueue, now_ms: int) -> None:
         changes, queue.changes = queue.changes, []
         if queue.config.journal:
-            journal = self._journals.setdefault(queue.name, MemoryJournal())
+            journal = self._journals.get(queue.name)
+            if journal is None:
+                journal = self._journals[queue.name] = MemoryJournal()
             journal.append(now_ms / SECOND_MS, changes, queue.config)
         if queue.claimable(now_ms) or queue.next_due_ms(now_ms) is not None:
             self._waiting.notify(queue.name)
@@ -299,15 +302,13 @@ class MemoryStorage(Storage):
         return [self._queues[name] for name in chosen]
 
     def _check_room(self, tasks: Sequence[NewTask]) -> None:
-        arriving: dict[str, set[str]] = {}
-        for task in tasks:
-            if task.id not in self._queue(task.queue).tasks:
-                arriving.setdefault(task.queue, set()).add(task.id)
-        for name, ids in arriving.items():
-            queue = self._queues[name]
+        for name in dict.fromkeys(task.queue for task in tasks):
+            queue = self._queue(name)
             limit = queue.config.max_size
-            if limit is not None and overflow(queue.depth, len(ids), limit):
-                raise QueueFull(name, queue.depth, limit)
+            if limit is not None:
+                arriving = {task.id for task in tasks if task.queue == name} - queue.tasks.keys()
+                if arriving and overflow(queue.depth, len(arriving), limit):
+                    raise QueueFull(name, queue.depth, limit)
 
     def _add(self, task: NewTask, now_ms: int) -> bool:
         queue = self._queue(task.queue)
@@ -344,16 +345,16 @@ class MemoryStorage(Storage):
 
     def _claimed(self, queue: MemoryQueue, entry: Entry) -> ClaimedTask:
         return ClaimedTask(
-            queue=queue.name,
-            id=entry.id,
-            attempt=entry.attempt,
-            priority=entry.priority,
-            body=entry.body,
-            failures=entry.failures,
-            crashes=entry.crashes,
-            created_at=entry.created_ms / SECOND_MS,
-            claimed_at=(entry.started_ms or 0) / SECOND_MS,
-            expires_at=None if entry.expires_ms is None else entry.expires_ms / SECOND_MS,
+            queue.name,
+            entry.id,
+            entry.attempt,
+            entry.priority,
+            entry.body,
+            entry.failures,
+            entry.crashes,
+            entry.created_ms / SECOND_MS,
+            (entry.started_ms or 0) / SECOND_MS,
+            None if entry.expires_ms is None else entry.expires_ms / SECOND_MS,
         )
 
     def _outlook(self, names: Sequence[str]) -> Outlook:

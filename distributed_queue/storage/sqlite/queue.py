@@ -9,7 +9,7 @@ import msgspec
 
 from distributed_queue.core import counters
 from distributed_queue.core.config import read_config, tell_unreadable
-from distributed_queue.core.lifecycle import WAITING
+from distributed_queue.core.lifecycle import WAITING, WORDS
 from distributed_queue.core.limits import RateDecision, concurrency_room, default_burst, gcra
 from distributed_queue.core.storage import Change, QueueConfig
 from distributed_queue.storage.sqlite.rows import CODE, PENDING, PROCESSING
@@ -20,12 +20,6 @@ if TYPE_CHECKING:
 
 _WAITING = tuple(CODE[state] for state in WAITING)
 _UNFINISHED = (*_WAITING, PROCESSING)
-_BUCKETS = {
-    what: tuple(f"{what}.{index}" for index in range(len(counters.BUCKET_BOUNDS_MS) + 1))
-    for what in (counters.WAIT, counters.DURATION)
-}
-"""Names of histogram buckets, made once."""
-_SUMS = {what: f"{what}.ms" for what in _BUCKETS}
 
 
 class Horizon(NamedTuple):
@@ -137,7 +131,7 @@ class Queue:
 
     def record(self, event: Event, row: TaskRow, detail: str = "") -> None:
         """Note a task's change for the journal entry of this step."""
-        self.changes.append(Change(event.value, row.id, row.attempt, detail))
+        self.changes.append(Change(WORDS[event], row.id, row.attempt, detail))
 
     def record_own(self, event: Event) -> None:
         """Note a change of the queue itself."""
@@ -151,8 +145,8 @@ class Queue:
     def observe(self, what: str, task_type: str, milliseconds: int) -> None:
         """Add to a histogram."""
         milliseconds = max(0, milliseconds)
-        self.count(_BUCKETS[what][counters.bucket(milliseconds)], task_type)
-        self.count(_SUMS[what], task_type, milliseconds)
+        self.count(counters.bucket_of(what, milliseconds), task_type)
+        self.count(counters.SUMS[what], task_type, milliseconds)
 
 
 @lru_cache(maxsize=1024)

@@ -48,7 +48,7 @@ INLINE_BYTES = 256
 with every change, and a body never changes. (Small ones are cheaper in the row: one insert and one look-up less.)"""
 
 
-class TaskRow(msgspec.Struct):
+class TaskRow(msgspec.Struct, gc=False):
     """A task without its body. The fields are the columns of the view ``task_rows``; times in milliseconds."""
 
     key: int
