@@ -304,6 +304,15 @@ class Storage(ABC):
         """Take work. See ``exchange``."""
         return self.exchange((), request).claim
 
+    def await_claim(self, request: ClaimRequest, timeout: float) -> Claim:
+        """Wait as ``wait`` does, then claim in any case: what came, or nothing.
+
+        An engine may do both in one round trip, so that a task does not wait until a worker was told of it and has come
+        back for it.
+        """
+        self.wait(request.queues, timeout)
+        return self.claim(request)
+
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Report how attempts ended; for each whether it counted. See ``exchange``."""
         return self.exchange(settlements, None).settled

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
+from distributed_queue.core.storage import Claim, Exchange
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from distributed_queue.core.storage import ClaimRequest, Exchange, Settlement, Storage
+    from distributed_queue.core.storage import ClaimRequest, Settlement, Storage
     from distributed_queue.core.worker.attempt import Attempt
 
     ExchangeListener = Callable[[Sequence[Settlement], Exchange, float], None]
@@ -36,6 +38,10 @@ class Errand:
     """On the monotonic clock."""
     answer: Exchange | None = None
     error: Exception | None = None
+    waits: bool = False
+    """Whether it claims only once there may be work; a listener carries it out."""
+    called_off: bool = False
+    """Whether it is to come back soon, and need not begin."""
 
     @property
     def asked(self) -> int:
@@ -47,6 +53,15 @@ class Errand:
         try:
             self.answer = storage.exchange(self.settlements, self.request)
         except Exception as error:  # noqa: BLE001 - the pump decides what follows from it
+            self.error = error
+
+    def run_when_ready(self, storage: Storage, timeout: float) -> None:
+        """The same for one that waits, at most ``timeout`` seconds."""
+        assert self.request is not None  # noqa: S101  # or there is nothing to wait for
+        try:
+            claim = Claim([]) if self.called_off else storage.await_claim(self.request, timeout)
+            self.answer = Exchange([], claim)
+        except Exception as error:  # noqa: BLE001 - as above
             self.error = error
 
 

@@ -35,6 +35,10 @@ _LONGEST_IDLE_SECONDS = 10.0
 _LONGEST_BACKOFF_SECONDS = 2.0
 _GIVE_UP_SECONDS = 5.0
 """How long a stopping worker tries to report outcomes to a storage that does not answer."""
+_CALL_OFF_SECONDS = 1.0
+"""How long a storage that does not answer may keep a worker from being paused, or from draining."""
+_CALL_AGAIN_SECONDS = 0.05
+"""How soon a claim that waits and was called off is called again: a wake that comes before the wait is missed."""
 _BULK = 64
 """Tasks to report or to claim for which a second exchange under way is worth its cost."""
 _COMPLETE = Outcome.COMPLETE
@@ -72,6 +76,12 @@ class Pump(threading.Thread):
         self._mailbox: SimpleQueue[Attempt | Errand | Offer | tuple[str, ...] | None] = SimpleQueue()
         self._couriers = Couriers(name, storage, self._mailbox.put)
         self._under_way: list[Errand] = []
+        self._waiting: Errand | None = None
+        """A claim that waits for work, for the room that there was when it began."""
+        self._gate = threading.Lock()
+        """Held by who lets a claim wait, or sees to it that none does."""
+        self._none_waits = threading.Event()
+        self._none_waits.set()
         self._unreported: list[Attempt] = []
         self._in_advance: deque[tuple[float, list[Attempt]]] = deque()
         """Claims beyond what could begin at once, and until when they may wait, on the monotonic clock."""
@@ -86,7 +96,7 @@ class Pump(threading.Thread):
         self._closed = False
         """Whether the queue was closed under us: then there is nobody to report to."""
         self.max_workers = max_workers
-        self.paused = self.draining = False
+        self.paused = self.draining = self._leaving = False
         self.pace = Pace()
         self.claimed_at = time.monotonic()
         """When a claim was last answered, on the monotonic clock."""
@@ -107,6 +117,40 @@ class Pump(threading.Thread):
         """There may be work in these queues."""
         self._mailbox.put(queues)
 
+    def came_back(self, errand: Errand) -> None:
+        """A claim that waited is over."""
+        self._mailbox.put(errand)
+
+    def pause(self) -> None:
+        """Claim nothing more for now."""
+        self.paused = True
+        self._call_off()
+        self.nudge()
+
+    def resume(self) -> None:
+        """Undo ``pause``."""
+        self.paused = False
+        self.nudge()
+
+    def drain(self) -> None:
+        """Claim nothing more, and give back what has not begun."""
+        self._leaving = True
+        self._call_off()
+        self.draining = True
+        self.nudge()
+
+    def _call_off(self) -> None:
+        """Return when no claim waits any more, or the storage takes too long to say so."""
+        end = time.monotonic() + _CALL_OFF_SECONDS
+        with self._gate:
+            waiting = self._waiting
+        # More than once: a wake that comes just before the wait is missed.
+        while waiting is not None and time.monotonic() < end:
+            waiting.called_off = True
+            self._storage.wake()
+            if self._none_waits.wait(_CALL_AGAIN_SECONDS):
+                return
+
     def nudge(self) -> None:
         """Something about the worker changed: look, and claim."""
         self._mailbox.put(None)
@@ -120,8 +164,7 @@ class Pump(threading.Thread):
     def finish(self) -> None:
         """Report what there is to report, then end."""
         self._finishing_at = time.monotonic()
-        self.draining = True
-        self.nudge()
+        self.drain()
 
     # The loop
 
@@ -129,6 +172,9 @@ class Pump(threading.Thread):
         """Converse until finished."""
         while not self._over():
             self._collect()
+            if self._waiting is not None and not self._may_wait():
+                self._waiting.called_off = True
+                self._storage.wake()
             if self.draining:
                 self._withdraw()
             elif self._in_advance:
@@ -141,10 +187,11 @@ class Pump(threading.Thread):
         if self._finishing_at is None:
             return False
         unreported = len(self._unreported) + sum(len(errand.reported) for errand in self._under_way)
-        if unreported and time.monotonic() > self._finishing_at + _GIVE_UP_SECONDS:
-            logger.error("%d outcomes could not be reported; their tasks run again", unreported)
+        if time.monotonic() > self._finishing_at + _GIVE_UP_SECONDS:
+            if unreported:
+                logger.error("%d outcomes could not be reported; their tasks run again", unreported)
             return True
-        return not unreported and not self._under_way and self._mailbox.empty()
+        return not unreported and not self._under_way and self._waiting is None and self._mailbox.empty()
 
     def _collect(self) -> None:
         """Wait until there is something to do, then take all that is in the mailbox."""
@@ -157,7 +204,11 @@ class Pump(threading.Thread):
             if isinstance(message, Attempt):
                 self._unreported.append(message)
             elif isinstance(message, Errand):
-                self._under_way.remove(message)
+                if message is self._waiting:
+                    self._waiting = None
+                    self._none_waits.set()
+                else:
+                    self._under_way.remove(message)
                 self._conclude(message)
             else:
                 self._hear(message)
@@ -198,6 +249,8 @@ class Pump(threading.Thread):
 
     def _seconds_to_act(self) -> float:
         now = time.monotonic()
+        if self._waiting is not None and self._waiting.called_off:
+            return _CALL_AGAIN_SECONDS
         if not self._may_send():
             return _LONGEST_IDLE_SECONDS if self._finishing_at is None else _GIVE_UP_SECONDS
         if self._unreported:
@@ -226,6 +279,8 @@ class Pump(threading.Thread):
         held = len(self._book)
         for errand in self._under_way:
             held += errand.asked - len(errand.reported)
+        if self._waiting is not None:
+            held += self._waiting.asked
         return self.max_workers + self._prefetch() - held
 
     def _may_send(self) -> bool:
@@ -273,7 +328,8 @@ class Pump(threading.Thread):
         if self._backoff:
             logger.warning("the storage at %s is back", self._storage.url)
             self._backoff = 0.0
-        self._observe(errand)
+        if not errand.waits:
+            self._observe(errand)
         self._book.discard(errand.reported)
         if self._kept:
             kept, self._kept = self._kept, []
@@ -286,7 +342,7 @@ class Pump(threading.Thread):
             self._tell(errand, errand.answer)
 
     def _tell(self, errand: Errand, answer: Exchange) -> None:
-        seconds = time.monotonic() - errand.started
+        seconds = 0.0 if errand.waits else time.monotonic() - errand.started
         for listener in self._exchange_listeners:
             try:
                 listener(errand.settlements, answer, seconds)
@@ -295,7 +351,7 @@ class Pump(threading.Thread):
 
     def _fail(self, error: Exception | None) -> None:
         if isinstance(error, QueueClosed):
-            self._closed = self.draining = True
+            self._closed = self._leaving = self.draining = True
             self._withdraw()
             self._drop_unreported()
         elif isinstance(error, DistributedQueueError):
@@ -365,17 +421,40 @@ class Pump(threading.Thread):
             attempts = [Attempt(claimed, lease_end) for claimed in claim.tasks]
             self._book.add(attempts)
             if not self.draining:
-                attempts = self._keep_apart(attempts)
+                attempts = self._keep_apart(attempts) if not self.runs_alone else self._refuse(attempts)
             if len(self._book) > self.max_workers:
                 self._in_advance.append((self.claimed_at + LONGEST_HOLD_SECONDS, attempts))
             if self.draining:
                 self._withdraw()
-            else:
+            elif attempts:
                 self._start_attempts(attempts)
         idle = _LONGEST_IDLE_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311 - jitter, not a secret
         self._turns.answer(request, claim, started, self.claimed_at, idle)
         if request.limit > len(claim.tasks) and self._turns.next_at > self.claimed_at:
+            self._listen()
+
+    def _may_wait(self) -> bool:
+        return not (self._leaving or self.paused or self.runs_alone)
+
+    def _listen(self) -> None:
+        """Hear of work that comes, or claim it as it comes."""
+        if len(self._turns.queues) != 1:
             self._listener.arm(self._turns.queues)
+            return
+        with self._gate:
+            room = self._room()
+            if self._waiting is not None or not self._may_wait() or room <= 0:
+                return
+            now = time.monotonic()
+            request = ClaimRequest(self._turns.ask(now, (), wants=True), self._worker_id, room, self._lease_seconds)
+            self._waiting = Errand([], [], request, now, waits=True)
+            self._none_waits.clear()
+        self._listener.send(self._waiting)
+
+    def _refuse(self, attempts: list[Attempt]) -> list[Attempt]:
+        """Give back what came beside a task that is to be alone; what is left of them, nothing."""
+        self._unreported += [attempt for attempt in attempts if attempt.withdraw()]
+        return []
 
     def _keep_apart(self, attempts: list[Attempt]) -> list[Attempt]:
         """Give back what is not to be held beside tasks whose workers died; what may begin right away."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from distributed_queue.core.retry import Retry, RetryPolicy
     from distributed_queue.core.storage import Command, WorkerInfo
     from distributed_queue.core.worker.attempt import Attempt
-    from distributed_queue.core.worker.courier import ExchangeListener
+    from distributed_queue.core.worker.courier import Errand, ExchangeListener
     from distributed_queue.errors import HandlerError
 
 logger = logging.getLogger("distributed_queue.worker")
@@ -196,8 +196,10 @@ class Worker:
         self._paused = paused
         parts = self._parts
         if parts is not None:
-            parts.pump.paused = paused
-            parts.pump.nudge()
+            if paused:
+                parts.pump.pause()
+            else:
+                parts.pump.resume()
 
     def _begin(self) -> None:
         self.queue.health()
@@ -237,7 +239,7 @@ class _Parts:
         self._storage = storage
         self._identity = identity(name, worker.worker_id)
         self.book = AttemptBook()
-        self.listener = Listener(name, storage, self._arrived)
+        self.listener = Listener(name, storage, self._arrived, self._came_back)
         self.pump = Pump(
             name,
             storage,
@@ -293,9 +295,8 @@ class _Parts:
     def stop(self) -> None:
         """Drain; then give back what is left, and end the threads."""
         self._ignore_news()
-        self.pump.draining = True
         self.listener.disarm()
-        self.pump.nudge()
+        self.pump.drain()
         while not self.book.wait_empty(_HURRY_SECONDS):
             if time.monotonic() >= self.deadline:
                 self._give_back()
@@ -310,6 +311,9 @@ class _Parts:
 
     def _arrived(self, queues: tuple[str, ...]) -> None:
         self.pump.arrived(queues)
+
+    def _came_back(self, errand: Errand) -> None:
+        self.pump.came_back(errand)
 
     def _start_attempts(self, attempts: Sequence[Attempt]) -> None:
         self.places.begin(attempts, len(self.book))

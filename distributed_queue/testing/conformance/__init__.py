@@ -12,6 +12,7 @@ A binding is a test module of about ten lines. It imports all names of this pack
 One module is one concern of the port. There are no skips and no options: an engine does all of it or is none.
 """
 
+from distributed_queue.testing.conformance.awaiting import TestAwaitClaim
 from distributed_queue.testing.conformance.batches import TestBatches, TestSweepLimit
 from distributed_queue.testing.conformance.cancel import TestCancel
 from distributed_queue.testing.conformance.claim import TestClaim, TestClaimFromSeveralQueues, TestNextDue
@@ -56,6 +57,7 @@ from distributed_queue.testing.conformance.workers import TestCommands, TestWork
 
 __all__ = [
     "TestAge",
+    "TestAwaitClaim",
     "TestBatches",
     "TestCancel",
     "TestClaim",

@@ -29,6 +29,7 @@ VERBS: dict[str, Callable[[Storage], object]] = {
     "enqueue": lambda storage: storage.enqueue([new_task()]),
     "exchange": lambda storage: storage.exchange([], request()),
     "claim": lambda storage: storage.claim(request()),
+    "await_claim": lambda storage: storage.await_claim(request(), 0),
     "settle": lambda storage: storage.settle([Settlement(Q, "t1", 1, Outcome.COMPLETE)]),
     "extend": lambda storage: storage.extend([Lease(Q, "t1", 1)], 10),
     "wait": lambda storage: storage.wait([Q], 0),
