@@ -305,7 +305,7 @@ class Storage(ABC):
         return self.exchange((), request).claim
 
     def await_claim(self, request: ClaimRequest, timeout: float) -> Claim:
-        """Wait as ``wait`` does, then claim in any case: what came, or nothing.
+        """Wait as ``wait`` does, then claim: what came, or nothing, also where an earlier due time is the only news.
 
         An engine may do both in one round trip, so that a task does not wait until a worker was told of it and has come
         back for it.

@@ -75,6 +75,9 @@ class ClusterConnections(Connections):
             self._doubt()
             raise
 
+    def said(self, key: bytes, command: Command) -> Command:
+        return self._pool(self._slots.owner(slot_of_key(key))).said([command])[0]
+
     def together(self, keys: Sequence[bytes]) -> list[tuple[bytes, ...]]:
         groups: dict[int, list[bytes]] = {}
         for key in keys:

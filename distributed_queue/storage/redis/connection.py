@@ -63,6 +63,10 @@ class Connections(ABC):
         """A connection for a command on this key that blocks, up to ``BLOCK_SECONDS``."""
 
     @abstractmethod
+    def said(self, key: bytes, command: Command) -> Command:
+        """A command as the server with this key takes it."""
+
+    @abstractmethod
     def together(self, keys: Sequence[bytes]) -> list[tuple[bytes, ...]]:
         """The keys, in groups each of which one command can name."""
 

@@ -59,14 +59,30 @@ class Exchanging:
         self._claimed: list[ClaimedTask] = []
         self._foreseen: list[float] = []
 
+    def claim_command(self) -> Command:
+        """The script that does all of it, where it is a claim from one queue."""
+        (queue,) = self._queues()
+        return self._call(queue, self._wanted)
+
+    def answered(self, reply: list[Any]) -> Exchange:
+        """What ``claim_command`` was answered."""
+        (queue,) = self._queues()
+        self._take(queue, reply, claims=True)
+        return self._exchanged()
+
     def run(self) -> Exchange:
         """Do it."""
-        queues = list(dict.fromkeys(self._request.queues)) if self._request else []
-        left = self._first_trip(queues)
+        left = self._first_trip(self._queues())
         while self._wanted and (shares := self._shares(left)):
             self._claim(shares)
             left = [seen for seen in left if seen.queue not in shares]
         self._pass_on(left)
+        return self._exchanged()
+
+    def _queues(self) -> list[str]:
+        return list(dict.fromkeys(self._request.queues)) if self._request else []
+
+    def _exchanged(self) -> Exchange:
         due = min(self._foreseen) / SECOND_MS if self._foreseen else None
         return Exchange(self._counted, Claim(self._claimed, due))
 

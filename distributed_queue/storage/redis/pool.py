@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FUNCTION_NOT_FOUND = "function not found"
 _UNKNOWN_COMMAND = "unknown command"
+_RUNNING_SCRIPTS = frozenset({b"EVALSHA", b"FCALL"})
 BLOCK_SECONDS = 5.0
 """The longest that a command asks the server to block."""
 
@@ -62,6 +63,10 @@ class Pool:
             connection.close()
             raise
         self._keep(connection, self._idle_blocking)
+
+    def said(self, commands: Sequence[Command]) -> Sequence[Command]:
+        """Commands as this server takes them: scripts as functions, where it has them."""
+        return list(map(_as_function, commands)) if self.has_functions else commands
 
     def make(self, answer_seconds: float) -> Connection:
         """A new connection, which the caller closes."""
@@ -123,7 +128,7 @@ class Talk:
         self._last = confirmation.commands(commands) if confirmation else []
         self._connection = pool.borrow()
         try:
-            said = list(map(_as_function, commands)) if pool.has_functions else commands
+            said = pool.said(commands)
             self._connection.send([*said, *self._last] if self._last else said)
         except BaseException:
             self._connection.close()
@@ -154,7 +159,7 @@ class Talk:
 
     def _teach(self, replies: list[Any]) -> list[ServerError]:
         """Send scripts again that were not run for want of knowing them; the errors that are left."""
-        unknown = [index for index, command in enumerate(self._commands) if _was_not_run(command, replies[index])]
+        unknown = [index for index, command in enumerate(self._commands) if was_not_run(command, replies[index])]
         for index in unknown:
             replies[index] = self._send_again(self._commands[index], replies[index])
         if unknown and self._last:  # which came too early
@@ -185,9 +190,9 @@ def _as_function(command: Command) -> Command:
     return script_of(command).as_function(command) if command[0] == b"EVALSHA" else command
 
 
-def _was_not_run(command: Command, reply: Any) -> bool:
+def was_not_run(command: Command, reply: Any) -> bool:
     """Whether this is a script that the server does not know, or that this user may not call as a function."""
-    if command[0] != b"EVALSHA" or not isinstance(reply, ServerError):
+    if command[0] not in _RUNNING_SCRIPTS or not isinstance(reply, ServerError):
         return False
     if reply.code in ("NOSCRIPT", "NOPERM"):
         return True

@@ -52,6 +52,9 @@ class SingleConnections(Connections):
         self.check_open()
         return self._pool.blocking()
 
+    def said(self, key: bytes, command: Command) -> Command:  # noqa: ARG002  # as above
+        return self._pool.said([command])[0]
+
     def together(self, keys: Sequence[bytes]) -> list[tuple[bytes, ...]]:
         return [tuple(keys)]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distributed_queue.core.clock import Clock, ManualClock, ceil_ms
 from distributed_queue.core.durability import check_promise
@@ -111,6 +111,18 @@ class RedisStorage(Storage):
     def wait(self, queues: Sequence[str], timeout: float) -> tuple[str, ...]:
         self._connections.check_open()
         return self._waiting.wait(Arrivals(self._gateway, queues), timeout)
+
+    def await_claim(self, request: ClaimRequest, timeout: float) -> Claim:
+        self._connections.check_open()
+        if len(set(request.queues)) != 1:
+            return super().await_claim(request, timeout)
+        with self._operations.begin(request.worker_id) as slot:
+            exchanging = Exchanging(self._gateway, slot, [], request)
+            reply: list[Any] = []
+            if not slot.again:
+                arrivals = Arrivals(self._gateway, request.queues)
+                reply = self._waiting.claim(arrivals, timeout, exchanging.claim_command())
+            return (exchanging.answered(reply) if reply else exchanging.run()).claim
 
     def wake(self) -> None:
         # A server that is away has ended the waits by itself, and so has close().

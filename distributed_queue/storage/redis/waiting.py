@@ -19,6 +19,11 @@ marker wakes exactly one of them. The protocol, which loses no wake-up and bound
 * **Idle wake-ups.** A marker that outlived its task costs one look: a look that finds nothing goes on waiting, and the
   marker is gone. There is at most one marker a queue, and one is set per call of a script, so waiters cannot spin.
 
+A worker of one queue sends its claim along, behind the command that blocks: the server runs it when the block ends, in
+the same moment, so that a task is under way to the worker as soon as it is there. A claim that does so is an operation
+like any other (``operations``): where its answer is lost, it is asked for again; where it runs late, for a client that
+has long gone on, its token is stale and it does nothing.
+
 A server ends a timed block only with its next tick, up to 100 ms late (measured on an idle Redis 7.0: its ``hz`` is
 10). So each waiter also blocks on a key of its own, which this process writes to: when the time is over to the
 millisecond, and in ``wake``. That needs no permission for ``CLIENT UNBLOCK``, and nothing is lost if it is written
@@ -37,7 +42,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from distributed_queue.errors import StorageUnavailable
 from distributed_queue.storage.redis.faults import is_passing, translate
 from distributed_queue.storage.redis.keys import waiter_key
-from distributed_queue.storage.redis.pool import BLOCK_SECONDS
+from distributed_queue.storage.redis.pool import BLOCK_SECONDS, was_not_run
 from distributed_queue.storage.redis.replies import ServerError, raise_trouble
 
 if TYPE_CHECKING:
@@ -99,6 +104,24 @@ class WaitingRoom:
 
             return self._until(waiter, timeout, arrivals.look, commands, arrivals.told)
 
+    def claim(self, arrivals: Arrivals, timeout: float, command: Command) -> list[Any]:
+        """Block on one queue, until it has a marker or something is due, with a claim sent along; its answer.
+
+        The claim runs when the block ends, whatever ended it. Nothing where it did not, or is not known to have run.
+        """
+        (key,) = arrivals.keys
+        with self._waiter([(key,)], for_journal=False) as waiter:
+            found, foreseen = arrivals.look()
+            if found or waiter.woken:
+                return []
+
+            def commands(seconds: float) -> list[Command]:
+                pop: Command = (b"BZPOPMIN", key, *waiter.keys, f"{seconds:.3f}")
+                return [pop, self._connections.said(key, command)]
+
+            answers = self._block(waiter, commands, _block_seconds(timeout, foreseen))
+            return answers[1] if answers else []
+
     def follow(self, stream: bytes, after: int, timeout: float, look: Look[T]) -> T:
         """Block until ``look`` finds entries of the stream above a position. As ``wait``."""
         with self._waiter([(stream,)], for_journal=True) as waiter:
@@ -125,9 +148,7 @@ class WaitingRoom:
             left = end - time.monotonic()
             if found or left <= 0 or waiter.woken:
                 return found
-            # Never less than a millisecond, so that a due time which is almost there cannot make this spin.
-            block = max(0.001, min(left, BLOCK_SECONDS, BLOCK_SECONDS if foreseen is None else foreseen))
-            answers = self._block(waiter, commands, block)
+            answers = self._block(waiter, commands, _block_seconds(left, foreseen))
             if told is not None and (news := told(answers)):
                 return news
 
@@ -173,7 +194,7 @@ class WaitingRoom:
         """
         try:
             if len(waiter.keys) == 1:
-                return [self._block_on_one(waiter, commands, seconds)]
+                return self._block_on_one(waiter, commands, seconds)
             return self._block_on_several(waiter, commands, seconds)
         except (ServerError, OSError) as error:
             self._connections.check_open()
@@ -183,13 +204,15 @@ class WaitingRoom:
             pass  # The server that was to end the block is away; the block ended with its connection.
         return []
 
-    def _block_on_one(self, waiter: Waiter, commands: Commands, seconds: float) -> Any:
+    def _block_on_one(self, waiter: Waiter, commands: Commands, seconds: float) -> list[Any]:
         coarse = seconds >= _COARSE_SECONDS
         with self._connections.blocking(waiter.keys[0]) as connection:
-            connection.send(commands(seconds if coarse else BLOCK_SECONDS))
+            sent = commands(seconds if coarse else BLOCK_SECONDS)
+            connection.send(sent)
             if not coarse and not wait_for_any([connection], seconds):
                 self._connections.run_all(waiter.wake_commands())
-            return raise_trouble(connection.receive(1))[0]
+            answers = connection.receive(len(sent))
+            return [] if was_not_run(sent[-1], answers[-1]) else raise_trouble(answers)
 
     def _block_on_several(self, waiter: Waiter, commands: Commands, seconds: float) -> list[Any]:
         """Block on keys that no single command can name, until the first of them has news."""
@@ -214,6 +237,11 @@ class WaitingRoom:
         if commands:
             self._connections.run_all(commands)
         return markers[:1]
+
+
+def _block_seconds(left: float, foreseen: float | None) -> float:
+    """How long to block. Never less than a millisecond: a due time that is almost there must not make a waiter spin."""
+    return max(0.001, min(left, BLOCK_SECONDS, BLOCK_SECONDS if foreseen is None else foreseen))
 
 
 def wait_for_any(connections: Sequence[Connection], seconds: float) -> set[int]:
