@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import end_in_order
-from benchmarks.guard.counting import CountedRedis, count_module
+from benchmarks.guard.counting import CountedRedis, count_module, keep_bytecode
 from benchmarks.guard.steps import FILLING, STEPS
 from benchmarks.places import open_places
 from benchmarks.scenarios.memory import growth
@@ -83,6 +83,7 @@ def versions() -> dict[str, str]:
 
 def measure(engines: Iterable[str]) -> Costs:
     """All costs, two runs at a time."""
+    keep_bytecode()
     with tempfile.TemporaryDirectory(prefix="guard-") as folder, ThreadPoolExecutor(2) as threads:
         counts = {
             (engine, step): threads.submit(_count, engine, step, Path(folder, f"{engine}-{step}"))

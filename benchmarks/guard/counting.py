@@ -34,6 +34,12 @@ def read_total(log: str) -> int:
     return int(found[1].replace(",", ""))
 
 
+def keep_bytecode() -> None:
+    """Let all be compiled that programs load, so that none of those that are counted has to do it."""
+    engines = ", ".join(f"distributed_queue.storage.{engine}" for engine in ("memory", "sqlite", "redis"))
+    subprocess.run([sys.executable, "-c", f"import benchmarks.guard.steps, {engines}"], check=True, env=ENVIRONMENT)
+
+
 def count_module(module: str, *arguments: str, folder: Path) -> int:
     """What running a module takes, which has to succeed."""
     log = folder / "program.log"
