@@ -65,6 +65,16 @@ def test_the_overview_says_what_is_wrong(here: Site, queue: HybridQueue) -> None
     assert "dq worker MODULE" in page
 
 
+def test_what_became_due_while_there_was_no_worker_is_a_problem(stored: Site) -> None:
+    put(stored.queue, {"type": "mail"}, queue="mail", delay=0.05)
+
+    def is_told() -> bool:
+        stored.dashboard.sampler.look()
+        return "Queue mail has no worker, and 1 tasks wait" in stored.page("/")
+
+    eventually(is_told)
+
+
 def test_a_task_shows_its_life_its_payload_and_what_comes_next(stored: Site) -> None:
     here, queue = stored, stored.queue
     task = put(queue, {"type": "mail", "data": {"to": "ada@example.org"}}, max_retries=3)
