@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
 from distributed_queue.core.hybrid_queue import HybridQueue
-from distributed_queue.core.storage import WorkerInfo
-from distributed_queue.tests.browser.conftest import SIZES
+from distributed_queue.core.storage import TaskStack, WorkerInfo
+from distributed_queue.tests.browser.soundness import ALL_RULES, check_looks, look_closely
 from distributed_queue.tests.steps import put, take
 from distributed_queue.tests.surfaces.dashboard_server import Site, site
 
@@ -53,7 +53,7 @@ def fill(queue: HybridQueue) -> None:
     put(queue, {"type": "mail", "data": EVERYTHING}, task_id="done")
     assert queue.mark_completed(take(queue).task_id, result={EVERYTHING: EVERYTHING})
     put(queue, {"type": "mail"}, task_id="running")
-    take(queue, EVERYTHING)
+    take(queue, f"{EVERYTHING}-1")
     put(queue, {"type": "mail"}, queue="mail")
     put(queue, {"type": "mail"}, delay=3600.0)
     beat(queue)
@@ -79,7 +79,13 @@ def address(place: Site, page: str) -> str:
 def beat(queue: HybridQueue) -> None:
     """Let a worker report whose every text is hostile; it would be forgotten after half a minute."""
     texts: dict[str, Any] = {"name": EVERYTHING, "host": EVERYTHING, "version": EVERYTHING}
-    queue.storage.beat(WorkerInfo(id=f"{EVERYTHING}-1", pid=1, max_workers=4, active_tasks=2, **texts))
+    stack = TaskStack(queue="default", task_id="running", attempt=1, seconds=9.0, frames=(EVERYTHING, EVERYTHING))
+    stuck = msgspec.structs.replace(stack, task_id=EVERYTHING, limit_seconds=5.0, stuck=True)
+    none = msgspec.structs.replace(stuck, task_id="child", frames=(), note=EVERYTHING)
+    stacks = (stack, stuck, none)
+    queue.storage.beat(
+        WorkerInfo(id=f"{EVERYTHING}-1", pid=1, max_workers=4, active_tasks=2, memory_bytes=1, stacks=stacks, **texts)
+    )
 
 
 @pytest.mark.parametrize("kind", PAGES)
@@ -89,33 +95,8 @@ def test_a_page_is_sound_whatever_is_stored(busy: Site, open_tab: Any, axe: str,
     with open_tab(busy) as tab:
         page = tab.go(address(busy, kind))
         assert page.locator("main h1").count() == 1
-        page.evaluate(axe)
-        for scheme, size in itertools.product(("light", "dark"), SIZES):
-            page.emulate_media(color_scheme=scheme)
-            page.set_viewport_size(SIZES[size])
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"too wide for a {size}"
-            rules = _RULES.get((scheme, size))
-            if rules is not None:
-                assert not look_closely(page, rules), f"{scheme}, {size}"
+        check_looks(page, axe)
         tab.check()
-
-
-_ALL_RULES: dict[str, Any] = {"resultTypes": ["violations"]}
-_RULES = {
-    ("light", "desktop"): _ALL_RULES,
-    # Of colour and size alone; the rest was looked at.
-    ("dark", "phone"): {**_ALL_RULES, "runOnly": ["color-contrast", "scrollable-region-focusable", "target-size"]},
-}
-
-
-def look_closely(page: Any, options: dict[str, Any]) -> list[str]:
-    """What the accessibility checker, which was loaded into the page, finds serious."""
-    found = page.evaluate("(options) => axe.run(options)", options)
-    return [
-        f"{each['id']}: {each['nodes'][0]['html'][:200]}"
-        for each in found["violations"]
-        if each["impact"] in {"serious", "critical"}
-    ]
 
 
 def test_hostile_text_is_shown_as_it_is(busy: Site, open_tab: Any) -> None:
@@ -132,7 +113,7 @@ def test_the_sign_in_page_is_sound_and_says_what_is_wrong(open_tab: Any, axe: st
     with site(api_key="a-secret-key") as place, open_tab(place) as tab:
         page = tab.go(f"/queues?{quote(HOSTILE[1])}")
         page.evaluate(axe)
-        assert not look_closely(page, _ALL_RULES)
+        assert not look_closely(page, ALL_RULES)
         page.get_by_label("API key").fill(HOSTILE[0])
         page.get_by_role("button", name="Sign in").click()
         page.get_by_role("alert").get_by_text("not accepted").wait_for()
