@@ -43,8 +43,10 @@
       chart.ctx.moveTo(x, top);
       chart.ctx.lineTo(x, top + height);
       chart.ctx.stroke();
-      chart.ctx.textAlign = "right";
-      chart.ctx.fillText(words, x - 4 * devicePixelRatio, top + 12 * devicePixelRatio);
+      const gap = 4 * devicePixelRatio;
+      const fits = x - chart.bbox.left > chart.ctx.measureText(words).width + gap;
+      chart.ctx.textAlign = fits ? "right" : "left";
+      chart.ctx.fillText(words, fits ? x - gap : x + gap, top + 12 * devicePixelRatio);
     }
     chart.ctx.restore();
   }

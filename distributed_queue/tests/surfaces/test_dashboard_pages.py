@@ -280,7 +280,7 @@ def test_where_a_running_handler_is_can_be_looked_at() -> None:
         eventually(lambda: here.dashboard.sampler.look().workers[0].stacks)
         page = here.page(path)
         go_on.set()
-    assert re.search(r"Stack: \S+/threading.py:\d+ in .*test_dashboard_pages.py:\d+ in \S*send", page)
+    assert re.search(r"Stack: \S+test_dashboard_pages.py:\d+ in \S*send … \S+/threading.py:\d+ in \S*wait", page)
     assert "MiB" in page
     assert "canary-7f3a" not in page
 
