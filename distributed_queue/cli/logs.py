@@ -95,7 +95,7 @@ def _exc_info(given: Any) -> ExcInfo | None:
     if isinstance(given, BaseException):
         return type(given), given, given.__traceback__
     if isinstance(given, tuple):
-        return given  # type: ignore[return-value]  # what sys.exc_info gave
+        return given  # what sys.exc_info gave
     return sys.exc_info() if given else None
 
 
