@@ -72,6 +72,7 @@ def test_tasks_of_many_queues_are_claimed_and_settled_in_few_round_trips(storage
     names = [f"q{number}" for number in range(100)]
     for name in names:
         enqueue(storage, "t1", "t2", queue=name)
+    storage.claim(request("x", "y"))  # so that the server knows the scripts
     before = admin.info("stats")["total_reads_processed"]
     tasks = storage.claim(request(*names, limit=150)).tasks
     settled = storage.exchange([complete(task) for task in tasks], request(*names, limit=150)).settled

@@ -17,20 +17,15 @@ local function due_time(execute_after, delay)
   return due > now and due or nil
 end
 
-local function write_new(key, task_type)
+-- Store a task, unless there is something at its key, be it no task's; whether it was stored.
+local function write_new(key, body, task_type)
+  if redis.call('EXISTS', key) == 1 then return false end
   if task_type == DEFAULT_TYPE then
-    redis.call('HSET', key, 'c', NOW)
+    redis.call('HSET', key, 'b', body, 'c', NOW)
   else
-    redis.call('HSET', key, 't', task_type, 'c', NOW)
+    redis.call('HSET', key, 'b', body, 't', task_type, 'c', NOW)
   end
-end
-
--- Store a body, unless there is something at its key, be it no task's.
-local function is_new(key, body)
-  local answer = redis.pcall('HSETNX', key, 'b', body)
-  if type(answer) == 'number' then return answer == 1 end
-  if string.find(answer.err, 'WRONGTYPE', 1, true) then return false end
-  error(answer.err)
+  return true
 end
 
 -- Store the tasks of one run.
@@ -43,12 +38,11 @@ local function store_run(at, total, flags)
   for i = at + RUN_HEAD, at + RUN_HEAD + 2 * total - 1, 2 do
     local id = ARGV[i]
     local key = TASK .. id
-    if not is_new(key, ARGV[i + 1]) then
+    if not write_new(key, ARGV[i + 1], task_type) then
       flags[#flags + 1] = '0'
     else
       flags[#flags + 1] = '1'
       stored = stored + 1
-      write_new(key, task_type)
       record(ENQUEUED, id, 0)
       if expires ~= '' then
         redis.call('HSET', key, 'x', expires)
@@ -59,13 +53,18 @@ local function store_run(at, total, flags)
         put(SCHEDULED, due, id)
       else
         sequence = sequence + 1
-        put(READY, base + sequence, id)
+        put(READY, digits(base + sequence), id)
       end
     end
   end
   if not due and stored > 0 then set_meta('sequence', sequence) end
   if stored > 0 then count('enqueued', task_type, stored) end
   if stored < total then count('deduplicated', task_type, total - stored) end
+end
+
+-- Whether whatever is ready may be claimed.
+local function is_open()
+  return meta.paused ~= '1' and not meta.rate_limit and not meta.concurrency
 end
 
 -- Store the tasks of one queue, and wake a waiter if that is news: work now, or an earlier time to come back at.

@@ -14,7 +14,7 @@ local SETTLEMENTS = tonumber(ARGV[7])
 local function hand_over_again(claims, held, deadline)
   for i = 1, #held, 2 do
     local id, attempt = held[i], held[i + 1]
-    local fields = read_fields(id)
+    local fields = fields_of(redis.pcall('HGETALL', TASK .. id))
     if fields.s == 'processing' and tonumber(fields.a) == attempt and fields.w == WORKER then
       put(LEASES, deadline, id)
       hand_over(claims, id, attempt, fields.o, fields)

@@ -1,11 +1,6 @@
 -- What pause, concurrency and rate let through, and when to ask again: core/limits.py in Lua.
 local RELAY_MS = 5000  -- connection.BLOCK_SECONDS: how long a waiter sleeps before it looks for itself
 
--- Whether whatever is ready may be claimed.
-local function is_open()
-  return meta.paused ~= '1' and not meta.rate_limit and not meta.concurrency
-end
-
 -- How many of `wanted` tasks may be taken, rate aside.
 local function room(wanted)
   if meta.paused == '1' then return 0 end

@@ -87,12 +87,21 @@ end
 -- Complete a task that runs for the first time, which is what most settlements do, and needs to know little of it.
 -- Where it is anything else: false, and nothing done.
 local function complete_first(id, result)
-  local task = redis.call('HMGET', TASK .. id, 's', 'a', 't', 'g')
+  local key = TASK .. id
+  local task = redis.call('HMGET', key, 's', 'a', 't', 'g')
   if task[1] ~= 'processing' or task[2] ~= '1' then return false end
   local task_type = task[3] or DEFAULT_TYPE
   observe('duration', task_type, now - tonumber(task[4]))
   remove(LEASES, id)
-  complete(id, {[TYPE] = task_type, [ATTEMPT] = 1}, result)
+  count('attempts.succeeded', task_type)
+  count('finished.completed', task_type)
+  record(SUCCEEDED, id, 1)
+  put(COMPLETED, NOW, id)
+  if result then
+    redis.call('HSET', key, 's', 'completed', 'v', result)
+  else
+    redis.call('HSET', key, 's', 'completed')
+  end
   return true
 end
 

@@ -16,9 +16,8 @@ local function hand_over(claims, id, attempt, order, fields)
   end
 end
 
-local function read_fields(id)
+local function fields_of(flat)
   local fields = {}
-  local flat = redis.pcall('HGETALL', TASK .. id)
   for i = 1, #flat, 2 do
     fields[flat[i]] = flat[i + 1]
   end
@@ -48,8 +47,51 @@ local function is_claimable(id, order, fields)
     and whole_or_none(fields.k) and whole_or_none(fields.x) and whole_or_none(fields.r) and whole(order) and is_id(id)
 end
 
-local function is_late(fields)
-  return fields.x and tonumber(fields.x) <= now
+-- Claim a task that was never claimed, nor may expire: what most claims are, and needs to know little of it. Where it is
+-- anything else: false, and nothing done.
+local function take_first(id, order, flat, worker, deadline, detail, claims)
+  local body, created, task_type
+  for i = 1, #flat, 2 do
+    local name = flat[i]
+    if name == 'b' then
+      body = flat[i + 1]
+    elseif name == 'c' then
+      created = flat[i + 1]
+    elseif name == 't' then
+      task_type = flat[i + 1]
+    else
+      return false
+    end
+  end
+  if not (body and created and whole(created) and whole(order) and is_id(id)) then return false end
+  task_type = task_type or DEFAULT_TYPE
+  redis.call('HSET', TASK .. id, 's', 'processing', 'a', '1', 'o', order, 'g', NOW, 'w', worker)
+  put(LEASES, deadline, id)
+  count('started', task_type)
+  observe('wait', task_type, now - created)
+  record(CLAIMED, id, 1, detail)
+  local n = #claims
+  claims[n + 1], claims[n + 2], claims[n + 3] = id, 1, order
+  claims[n + 4], claims[n + 5], claims[n + 6] = body, created, 0
+  return true
+end
+
+-- Claim a task; how many were claimed: 0 where it cannot be worked with, or comes too late.
+local function take_one(id, order, fields, worker, deadline, detail, claims)
+  if not is_claimable(id, order, fields) then
+    park(id)
+    return 0
+  end
+  if fields.x and tonumber(fields.x) <= now then
+    remove(EXPIRY, id)
+    redis.call('HSET', TASK .. id, 'o', order)
+    expire(id, {fields.s, tonumber(fields.a or 0), fields.t})
+    return 0
+  end
+  local attempt = start(id, order, fields, worker, deadline)
+  record(CLAIMED, id, attempt, detail)
+  hand_over(claims, id, attempt, order, fields)
+  return 1
 end
 
 -- Claim up to `wanted` ready tasks, as far as the limits allow, and add them to claims. Returns how many.
@@ -62,18 +104,11 @@ local function take(wanted, worker, deadline, claims)
     if #popped == 0 then break end
     for i = 1, #popped, 2 do
       local id, order = popped[i], whole_text(popped[i + 1])
-      local fields = read_fields(id)
-      if not is_claimable(id, order, fields) then
-        park(id)
-      elseif is_late(fields) then
-        remove(EXPIRY, id)
-        redis.call('HSET', TASK .. id, 'o', order)
-        expire(id, {fields.s, tonumber(fields.a or 0), fields.t})
-      else
-        local attempt = start(id, order, fields, worker, deadline)
-        record(CLAIMED, id, attempt, detail)
-        hand_over(claims, id, attempt, order, fields)
+      local flat = redis.pcall('HGETALL', TASK .. id)
+      if take_first(id, order, flat, worker, deadline, detail, claims) then
         taken = taken + 1
+      else
+        taken = taken + take_one(id, order, fields_of(flat), worker, deadline, detail, claims)
       end
     end
     flush_moves()

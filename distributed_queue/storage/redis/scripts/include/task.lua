@@ -42,7 +42,7 @@ local function make_ready(id, task, since, keep_place)
     order = math.floor(order / SEQUENCES) * SEQUENCES + sequence
   end
   redis.call('HSET', TASK .. id, 's', 'pending', 'r', since)
-  put(READY, order, id)
+  put(READY, digits(order), id)
   if task[EXPIRES] then put(EXPIRY, task[EXPIRES], id) end
 end
 
