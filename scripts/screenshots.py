@@ -117,7 +117,10 @@ def hang(shop: Any, camera: Camera) -> None:
         camera.go("workers")
         camera.click("link", "reports-1")
         if not number:
-            camera.take("incident-hang-2-worker", height=480)
+            camera.click("button", "Show stacks")
+            camera.see("Stack:")
+            camera.page.locator("summary").filter(has_text="Stack:").first.click()
+            camera.take("incident-hang-2-worker", height=640)
         camera.page.locator("tbody td.lead a").first.click()
         if not number:
             camera.take("incident-hang-3-task")
