@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -18,6 +18,7 @@ from distributed_queue.api.models.base import (
     Whole,
     example,
 )
+from distributed_queue.api.models.sent import BatchSent, TaskSent
 from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.ids import new_task_id
 from distributed_queue.core.lifecycle import TaskStatus
@@ -90,6 +91,8 @@ class RetryIn(In):
 class TaskIn(In):
     """A task to submit."""
 
+    sent: ClassVar = TaskSent
+
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
@@ -146,6 +149,8 @@ class TaskIn(In):
 
 class BatchIn(In):
     """Tasks to submit together: all are stored, or none."""
+
+    sent: ClassVar = BatchSent
 
     model_config = ConfigDict(
         json_schema_extra=example({"tasks": [{"payload": {"type": "simple", "data": number}} for number in (1, 2)]})
