@@ -34,6 +34,8 @@ _NAMED = re.compile(
     ( [^\s"',;&}})]+ )"""
 )
 """``password=…``, ``"api_key": "…"``, ``Authorization: Bearer …``."""
+_STEMS = ("pass", "secret", "token", "key", "authorization", "cookie", "credential", "dsn")
+"""One of them is in whatever ``_NAMED`` finds. Most lines have none, which takes a tenth of the time to see."""
 _SECRET_NAME = re.compile(rf"(?i)(?:.*[_-])?(?:{_NAMES})")
 _USERINFO = re.compile(r"(\w[\w+.-]*://[^\s/@:]*:)[^\s/@]+@")
 
@@ -106,7 +108,10 @@ class Redaction:
         """The text without them."""
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
-        return _NAMED.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}@", text))
+        if "://" in text:
+            text = _USERINFO.sub(rf"\1{HIDDEN}@", text)
+        folded = text.casefold()
+        return _NAMED.sub(rf"\1{HIDDEN}", text) if any(stem in folded for stem in _STEMS) else text
 
     def value(self, value: Any, name: str = "") -> Any:
         """The value, and what is in it, without them."""

@@ -102,6 +102,8 @@ def test_secrets_that_a_handler_logs_are_hidden(leaking: Program) -> None:
         ("X-API-Key: abc123", "X-API-Key: [hidden]"),
         ("Authorization: Bearer abc.def", "Authorization: Bearer [hidden]"),
         ("DB_PASSWORD=abc", "DB_PASSWORD=[hidden]"),
+        ("Pa\u017f\u017fword=abc, private-KEY: abc", "Pa\u017f\u017fword=[hidden], private-KEY: [hidden]"),
+        ("credentials=abc cookie=abc dsn=abc", "credentials=[hidden] cookie=[hidden] dsn=[hidden]"),
         ("postgresql://u:p%40ss@host/db", "postgresql://u:[hidden]@host/db"),
         ("the token 3 is old, and passwords are fine", "the token 3 is old, and passwords are fine"),
         ("compass: north, http://host:80/a@b", "compass: north, http://host:80/a@b"),
