@@ -17,6 +17,7 @@ from distributed_queue.core.worker.courier import Couriers, Errand
 from distributed_queue.core.worker.prefetch import LONGEST_HOLD_SECONDS, Pace
 from distributed_queue.core.worker.suspicion import ALONE_AFTER, may_keep
 from distributed_queue.core.worker.turns import FEW, Offer
+from distributed_queue.core.worker.vigil import CALL_AGAIN_SECONDS, Vigil
 from distributed_queue.errors import DistributedQueueError, QueueClosed
 
 if TYPE_CHECKING:
@@ -35,10 +36,6 @@ _LONGEST_IDLE_SECONDS = 10.0
 _LONGEST_BACKOFF_SECONDS = 2.0
 _GIVE_UP_SECONDS = 5.0
 """How long a stopping worker tries to report outcomes to a storage that does not answer."""
-_CALL_OFF_SECONDS = 1.0
-"""How long a storage that does not answer may keep a worker from being paused, or from draining."""
-_CALL_AGAIN_SECONDS = 0.05
-"""How soon a claim that waits and was called off is called again: a wake that comes before the wait is missed."""
 _BULK = 64
 """Tasks to report or to claim for which a second exchange under way is worth its cost."""
 _COMPLETE = Outcome.COMPLETE
@@ -76,12 +73,7 @@ class Pump(threading.Thread):
         self._mailbox: SimpleQueue[Attempt | Errand | Offer | tuple[str, ...] | None] = SimpleQueue()
         self._couriers = Couriers(name, storage, self._mailbox.put)
         self._under_way: list[Errand] = []
-        self._waiting: Errand | None = None
-        """A claim that waits for work, for the room that there was when it began."""
-        self._gate = threading.Lock()
-        """Held by who lets a claim wait, or sees to it that none does."""
-        self._none_waits = threading.Event()
-        self._none_waits.set()
+        self._vigil = Vigil(storage)
         self._unreported: list[Attempt] = []
         self._in_advance: deque[tuple[float, list[Attempt]]] = deque()
         """Claims beyond what could begin at once, and until when they may wait, on the monotonic clock."""
@@ -124,7 +116,7 @@ class Pump(threading.Thread):
     def pause(self) -> None:
         """Claim nothing more for now."""
         self.paused = True
-        self._call_off()
+        self._vigil.call_off()
         self.nudge()
 
     def resume(self) -> None:
@@ -135,21 +127,9 @@ class Pump(threading.Thread):
     def drain(self) -> None:
         """Claim nothing more, and give back what has not begun."""
         self._leaving = True
-        self._call_off()
+        self._vigil.call_off()
         self.draining = True
         self.nudge()
-
-    def _call_off(self) -> None:
-        """Return when no claim waits any more, or the storage takes too long to say so."""
-        end = time.monotonic() + _CALL_OFF_SECONDS
-        with self._gate:
-            waiting = self._waiting
-        # More than once: a wake that comes just before the wait is missed.
-        while waiting is not None and time.monotonic() < end:
-            waiting.called_off = True
-            self._storage.wake()
-            if self._none_waits.wait(_CALL_AGAIN_SECONDS):
-                return
 
     def nudge(self) -> None:
         """Something about the worker changed: look, and claim."""
@@ -172,9 +152,8 @@ class Pump(threading.Thread):
         """Converse until finished."""
         while not self._over():
             self._collect()
-            if self._waiting is not None and not self._may_wait():
-                self._waiting.called_off = True
-                self._storage.wake()
+            if not self._may_wait():
+                self._vigil.hurry()
             if self.draining:
                 self._withdraw()
             elif self._in_advance:
@@ -191,7 +170,7 @@ class Pump(threading.Thread):
             if unreported:
                 logger.error("%d outcomes could not be reported; their tasks run again", unreported)
             return True
-        return not unreported and not self._under_way and self._waiting is None and self._mailbox.empty()
+        return not unreported and not self._under_way and self._vigil.errand is None and self._mailbox.empty()
 
     def _collect(self) -> None:
         """Wait until there is something to do, then take all that is in the mailbox."""
@@ -204,9 +183,8 @@ class Pump(threading.Thread):
             if isinstance(message, Attempt):
                 self._unreported.append(message)
             elif isinstance(message, Errand):
-                if message is self._waiting:
-                    self._waiting = None
-                    self._none_waits.set()
+                if message is self._vigil.errand:
+                    self._vigil.end()
                 else:
                     self._under_way.remove(message)
                 self._conclude(message)
@@ -249,8 +227,8 @@ class Pump(threading.Thread):
 
     def _seconds_to_act(self) -> float:
         now = time.monotonic()
-        if self._waiting is not None and self._waiting.called_off:
-            return _CALL_AGAIN_SECONDS
+        if self._vigil.is_called_off:
+            return CALL_AGAIN_SECONDS
         if not self._may_send():
             return _LONGEST_IDLE_SECONDS if self._finishing_at is None else _GIVE_UP_SECONDS
         if self._unreported:
@@ -276,11 +254,9 @@ class Pump(threading.Thread):
 
     def _room(self) -> int:
         """How many more tasks may be claimed."""
-        held = len(self._book)
+        held = len(self._book) + self._vigil.asked
         for errand in self._under_way:
             held += errand.asked - len(errand.reported)
-        if self._waiting is not None:
-            held += self._waiting.asked
         return self.max_workers + self._prefetch() - held
 
     def _may_send(self) -> bool:
@@ -441,15 +417,15 @@ class Pump(threading.Thread):
         if len(self._turns.queues) != 1:
             self._listener.arm(self._turns.queues)
             return
-        with self._gate:
+        with self._vigil.gate:
             room = self._room()
-            if self._waiting is not None or not self._may_wait() or room <= 0:
+            if self._vigil.errand is not None or not self._may_wait() or room <= 0:
                 return
             now = time.monotonic()
             request = ClaimRequest(self._turns.ask(now, (), wants=True), self._worker_id, room, self._lease_seconds)
-            self._waiting = Errand([], [], request, now, waits=True)
-            self._none_waits.clear()
-        self._listener.send(self._waiting)
+            errand = Errand([], [], request, now, waits=True)
+            self._vigil.begin(errand)
+        self._listener.send(errand)
 
     def _refuse(self, attempts: list[Attempt]) -> list[Attempt]:
         """Give back what came beside a task that is to be alone; what is left of them, nothing."""

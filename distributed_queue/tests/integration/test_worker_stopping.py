@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +15,9 @@ from distributed_queue.core.worker import Worker, WorkerConfig
 from distributed_queue.tests.steps import LIMIT, changes, eventually, finished, look, put, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from distributed_queue.core.storage import ClaimRequest, Exchange, Settlement
+    from distributed_queue.core.storage import Claim
 
 
 @pytest.fixture
@@ -160,16 +160,20 @@ def test_what_a_worker_is_given_while_it_stops_goes_back_at_once(
     queue: HybridQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given, go_on, ran = threading.Event(), threading.Event(), threading.Event()
-    exchange = queue.storage.exchange
 
-    def slow(settlements: Sequence[Settlement], request: ClaimRequest | None) -> Exchange:
-        answer = exchange(settlements, request)
-        if answer.claim.tasks:
-            given.set()
-            go_on.wait(LIMIT)
-        return answer
+    def slowly(verb: Callable[..., Any], claimed: Callable[[Any], Claim]) -> Callable[..., Any]:
+        def slow(*arguments: Any) -> Any:
+            answer = verb(*arguments)
+            if claimed(answer).tasks:
+                given.set()
+                go_on.wait(LIMIT)
+            return answer
 
-    monkeypatch.setattr(queue.storage, "exchange", slow)
+        return slow
+
+    storage = queue.storage
+    monkeypatch.setattr(storage, "exchange", slowly(storage.exchange, lambda answer: answer.claim))
+    monkeypatch.setattr(storage, "await_claim", slowly(storage.await_claim, lambda answer: answer))
     with running(queue, handlers={"default": lambda _: ran.set()}) as worker:
         task = put(queue)
         assert given.wait(LIMIT)
