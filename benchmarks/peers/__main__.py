@@ -12,6 +12,7 @@ from benchmarks import end_in_order
 from benchmarks.page import circumstances_table, fill
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.environments import Environment
+from benchmarks.peers.goals import goals
 from benchmarks.peers.report import Report, comparison, draw, read_json, settings, standing, write_json
 from benchmarks.peers.run import Run
 from benchmarks.report import conditions
@@ -39,6 +40,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one small round, to see that it works")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured there")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the tables into that document")
+    parser.add_argument("--goals", type=Path, metavar="FILE", help="write the goals, and what came of them, there")
     parser.add_argument("--plots", type=Path, metavar="FOLDER", help="draw the rates there, as SVG")
     parser.add_argument("--from", dest="earlier", type=Path, metavar="FILE", help="measure nothing: take it from there")
     options = parser.parse_args(arguments)
@@ -80,6 +82,8 @@ def main() -> None:
             "settings": settings(report),
         }
         fill(options.page, parts)
+    if options.goals:
+        fill(options.goals, {"beside": goals(report)})
 
 
 if __name__ == "__main__":
