@@ -6,14 +6,16 @@ The names are those of OpenTelemetry's conventions for messaging.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import OrderedDict, defaultdict
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import baggage, context, metrics, propagate, trace
-from opentelemetry.trace import Link, SpanKind, Status, StatusCode
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from distributed_queue.core.app.middleware import Middleware
 from distributed_queue.core.clock import SystemClock
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
-    from opentelemetry.trace import Span, SpanContext, TracerProvider
+    from opentelemetry.propagators.textmap import TextMapPropagator
+    from opentelemetry.trace import Span, TracerProvider
 
     from distributed_queue.core.storage import ClaimedTask, Exchange, Settlement
     from distributed_queue.core.task import Task
@@ -41,7 +44,21 @@ _MOST_REMEMBERED = 10_000
 """Runs whose outcome was not reported yet; of those that never are, the oldest are forgotten."""
 _DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The boundaries that the conventions advise."""
+_MOST_QUEUES = 1_024
+"""Of which the attributes are made once."""
+_W3C_FIELDS = frozenset({"traceparent", "tracestate", "baggage"})
+_match_traceparent = re.compile("00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})").fullmatch
 _now = SystemClock().now
+
+
+class _Origin(NamedTuple):
+    """What the headers of a task tell of its submission."""
+
+    context: Context
+    """What its run is started in: with the span of the submission if the run is to be a child of it, or left out."""
+    links: list[Link]
+    left_out: Span | None
+    """The span of a submission that was not sampled, so that the run is not, either."""
 
 
 class Tracing(Middleware):
@@ -49,7 +66,9 @@ class Tracing(Middleware):
 
     A submission is a span, and its context goes with the tasks. The run of a task is a trace of its own that *links* to
     the submission; with ``as_child`` it is a child of it, so that both are one trace. Claims and settlements, which are
-    for many tasks at once, link to them too. The providers are OpenTelemetry's global ones unless they are given.
+    for many tasks at once, link to them too. Where the submission was not sampled, its runs have no span, and nothing
+    links to it; functions run in its context, so that spans of their own are not sampled, either. The providers are
+    OpenTelemetry's global ones unless they are given.
     """
 
     def __init__(
@@ -72,7 +91,7 @@ class Tracing(Middleware):
         )
         self._runs: OrderedDict[tuple[str, str, int], SpanContext] = OrderedDict()
         """Of runs that are to be reported, by queue, task and attempt."""
-        self._latest_origin: tuple[dict[str, str], Context, list[Link]] | None = None
+        self._latest_origin: tuple[dict[str, str], _Origin] | None = None
         """That of the latest run: tasks that were submitted together, and run one after the other, have the same."""
 
     @contextmanager
@@ -98,48 +117,58 @@ class Tracing(Middleware):
             try:
                 yield
             except BaseException as error:
-                _note(span, attributes, error)
+                attributes = _note(span, attributes, error)
                 raise
             finally:
                 self._sent.add(len(tasks), attributes)
 
     @contextmanager
     def around_run(self, task: RunningTask) -> Iterator[None]:
-        """A span of the run."""
+        """A span of the run, unless its submission was not sampled."""
         attributes = _attributes("process", task.queue)
-        also: dict[str, Any] = {
-            "messaging.message.id": task.task_id,
-            "distributedq.task.type": task.type,
-            "distributedq.task.attempt": task.attempt,
-            "distributedq.task.priority": task.priority,
-        }
-        parent, links = self._origin(task.task.headers or {})
+        origin = self._origin(task.task.headers or {})
         started = time.perf_counter()
-        span = self._tracer.start_span(
-            _title("process", task.queue), parent, SpanKind.CONSUMER, {**attributes, **also}, links
-        )
-        token = context.attach(trace.set_span_in_context(span, parent))
+        span = origin.left_out or self._start_run(task, origin)
+        token = context.attach(origin.context if origin.left_out else trace.set_span_in_context(span, origin.context))
         try:
-            self._remember((task.queue, task.task_id, task.attempt), span)
             yield
         except BaseException as error:
-            _note(span, attributes, error)
+            attributes = _note(span, attributes, error)
             raise
         finally:
             context.detach(token)
             span.end()
             self._run_seconds.record(time.perf_counter() - started, attributes)
 
-    def _origin(self, headers: dict[str, str]) -> tuple[Context, list[Link]]:
-        """What a run's span is a child of, and what it links to."""
+    def _start_run(self, task: RunningTask, origin: _Origin) -> Span:
+        attributes = {
+            **_attributes("process", task.queue),
+            "messaging.message.id": task.task_id,
+            "distributedq.task.type": task.type,
+            "distributedq.task.attempt": task.attempt,
+            "distributedq.task.priority": task.priority,
+        }
+        title = _title("process", task.queue)
+        span = self._tracer.start_span(title, origin.context, SpanKind.CONSUMER, attributes, origin.links)
+        if span.is_recording():
+            self._remember((task.queue, task.task_id, task.attempt), span.get_span_context())
+        return span
+
+    def _origin(self, headers: dict[str, str]) -> _Origin:
         known = self._latest_origin
         if known is not None and known[0] == headers:
-            return known[1], known[2]
-        origin = propagate.extract(headers)
-        parent = origin if self._as_child else _only_baggage(origin)
-        links = [] if self._as_child else _links([origin])
-        self._latest_origin = headers, parent, links
-        return parent, links
+            return known[1]
+        submitted = _extract(headers)
+        span = trace.get_current_span(submitted)
+        traced = span.get_span_context()
+        if traced.is_valid and not traced.trace_flags.sampled:
+            origin = _Origin(submitted, [], span)
+        elif self._as_child:
+            origin = _Origin(submitted, [], None)
+        else:
+            origin = _Origin(_only_baggage(submitted), _links([submitted]), None)
+        self._latest_origin = headers, origin
+        return origin
 
     def after_exchange(self, settlements: Sequence[Settlement], answer: Exchange, seconds: float) -> None:
         """A span for each queue that outcomes were reported to, and for each that tasks were claimed from."""
@@ -149,7 +178,7 @@ class Tracing(Middleware):
             settled[settlement.queue].append(settlement)
             refused[settlement.queue] += not counted
         for queue, reported in settled.items():
-            runs = [run for each in reported if (run := self._recall(each)) is not None]
+            runs = [run for each in reported if (run := self._recall(each)) is not None] if self._runs else []
             more = {"distributedq.refused_count": refused[queue]}
             self._tell("settle", queue, len(reported), map(Link, runs), seconds, more)
         claimed: defaultdict[str, list[ClaimedTask]] = defaultdict(list)
@@ -176,34 +205,56 @@ class Tracing(Middleware):
                 span.add_link(link.context)
         span.end(_nanoseconds(ended))
 
-    def _remember(self, run: tuple[str, str, int], span: Span) -> None:
-        if span.is_recording():
-            self._runs[run] = span.get_span_context()
-            if len(self._runs) > _MOST_REMEMBERED:
-                with suppress(KeyError):  # others forget, too
-                    self._runs.popitem(last=False)
+    def _remember(self, run: tuple[str, str, int], span: SpanContext) -> None:
+        self._runs[run] = span
+        if len(self._runs) > _MOST_REMEMBERED:
+            with suppress(KeyError):  # others forget, too
+                self._runs.popitem(last=False)
 
     def _recall(self, settlement: Settlement) -> SpanContext | None:
         return self._runs.pop((settlement.queue, settlement.id, settlement.attempt), None)
 
 
-def _note(span: Span, attributes: dict[str, Any], error: BaseException) -> None:
-    """Note what was raised: as an error, unless a function only says by it what is to become of its task."""
-    attributes["error.type"] = kind = type(error).__qualname__
+def _note(span: Span, attributes: Mapping[str, Any], error: BaseException) -> Mapping[str, Any]:
+    """Note what was raised: as an error, unless a function only says by it what is to become of its task.
+
+    What is measured with the attributes that are returned is told apart by the error.
+    """
+    kind = type(error).__qualname__
     if isinstance(error, (Snooze, Discard)):
-        span.set_attribute("distributedq.verdict", attributes.pop("error.type"))
-    else:
-        span.set_attribute("error.type", kind)
-        span.record_exception(error)
-        span.set_status(Status(StatusCode.ERROR, str(error)))
+        span.set_attribute("distributedq.verdict", kind)
+        return attributes
+    span.set_attribute("error.type", kind)
+    span.record_exception(error)
+    span.set_status(Status(StatusCode.ERROR, str(error)))
+    return {**attributes, "error.type": kind}
 
 
 def _origins_of(tasks: Sequence[ClaimedTask]) -> Iterator[Link]:
     """Found when they are asked for: it takes a look into each task's body."""
-    yield from _links([propagate.extract(shown_body(task.body)[1].headers or {}) for task in tasks])
+    yield from _links([_extract(shown_body(task.body)[1].headers or {}) for task in tasks])
 
 
-def _attributes(name: str, queue: str | None) -> dict[str, Any]:
+def _extract(headers: dict[str, str]) -> Context:
+    """As ``propagate.extract``; the header that is alone by default is read here, in a third of the time."""
+    if len(headers) == 1 and _knows_traceparent(propagate.get_global_textmap()):
+        found = _match_traceparent(headers.get("traceparent", ""))
+        if found is not None:
+            trace_id, span_id, flags = (int(part, 16) for part in found.groups())
+            span = SpanContext(trace_id, span_id, is_remote=True, trace_flags=TraceFlags(flags))
+            if span.is_valid:
+                return trace.set_span_in_context(NonRecordingSpan(span), context.Context())
+    return propagate.extract(headers)
+
+
+@lru_cache(maxsize=1)
+def _knows_traceparent(propagator: TextMapPropagator) -> bool:
+    """Whether the context is in the headers of the W3C, and in no others."""
+    return "traceparent" in propagator.fields and propagator.fields <= _W3C_FIELDS
+
+
+@lru_cache(_MOST_QUEUES)
+def _attributes(name: str, queue: str | None) -> Mapping[str, Any]:
     """What spans and measurements both have."""
     where = {} if queue is None else {"messaging.destination.name": queue}
     return {
@@ -219,9 +270,10 @@ def _title(name: str, queue: str | None) -> str:
 
 
 def _links(origins: Sequence[Context]) -> list[Link]:
-    """Links to the submissions, each once: the tasks of a batch have the same."""
+    """Links to the submissions that were sampled, each once: the tasks of a batch have the same."""
     spans = [trace.get_current_span(origin).get_span_context() for origin in origins]
-    return [Link(span) for span in {span.span_id: span for span in spans if span.is_valid}.values()]
+    sampled = {span.span_id: span for span in spans if span.is_valid and span.trace_flags.sampled}
+    return [Link(span) for span in sampled.values()]
 
 
 def _only_baggage(origin: Context) -> Context:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from opentelemetry import baggage, context
+from opentelemetry import baggage, context, propagate, trace
+from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 
 from distributed_queue import DistributedQ, Middleware, Snooze
@@ -18,21 +20,26 @@ from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.retry import Retry
 from distributed_queue.core.worker import WorkerConfig
 from distributed_queue.errors import QueueFull
+from distributed_queue.observability.sampling import LinkBased
 from distributed_queue.observability.tracing import Tracing
-from distributed_queue.tests.steps import AT_ONCE, LIMIT, eventually
+from distributed_queue.tests.steps import AT_ONCE, LIMIT, eventually, put
 from distributed_queue.tests.surfaces.api_server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SAMPLED = f"00-{TRACE}-b7ad6b7169203331-01"
+UNSAMPLED = f"00-{TRACE}-b7ad6b7169203331-00"
+
 
 class Recorded:
     """What the SDK was told."""
 
-    def __init__(self) -> None:
+    def __init__(self, sampler: Sampler | None = None) -> None:
         self._exporter = InMemorySpanExporter()
         self._reader = InMemoryMetricReader()
-        self.provider = TracerProvider()
+        self.provider = TracerProvider(sampler)
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self.meters = MeterProvider([self._reader])
 
@@ -52,6 +59,10 @@ class Recorded:
         metrics = [each for part in data.resource_metrics for scope in part.scope_metrics for each in scope.metrics]
         return [point for metric in metrics if metric.name == name for point in metric.data.data_points]
 
+    def names(self) -> set[str]:
+        """Of all spans so far."""
+        return {span.name for span in self._exporter.get_finished_spans()}
+
     def close(self) -> None:
         self.provider.shutdown()
         self.meters.shutdown()
@@ -65,6 +76,27 @@ def recorded() -> Iterator[Recorded]:
     recorded = Recorded()
     yield recorded
     recorded.close()
+
+
+class Run:
+    """A run of one task that came with headers, and of a function that makes a span of its own."""
+
+    def __init__(self, recorded: Recorded, headers: dict[str, str] | None, **options: Any) -> None:
+        self.trace = self.tenant = ""
+        tracer = recorded.provider.get_tracer("test")
+        with DistributedQ("memory://", middleware=[recorded.tracing(**options)]) as app:
+
+            @app.task
+            def send() -> None:
+                self.trace = f"{trace.get_current_span().get_span_context().trace_id:032x}"
+                self.tenant = str(baggage.get_baggage("tenant"))
+                tracer.start_span("inside").end()
+
+            task = put(app.queue, {"type": "send", "data": {}}, headers=headers)
+            worker = app.worker()
+            worker.start()
+            app.queue.wait(task.task_id, LIMIT)
+            worker.stop()
 
 
 def attributes(span: ReadableSpan) -> dict[str, Any]:
@@ -273,6 +305,70 @@ def test_the_trace_of_a_request_goes_on_where_the_task_runs(recorded: Recorded) 
             assert [link.context.trace_id for link in span.links] == [0x0AF7651916CD43DD8448EB211C80319C]
             assert [link.context.trace_state for link in span.links] == [{"a": "1"}]
         worker.stop()
+
+
+@pytest.mark.parametrize("as_child", [False, True])
+@pytest.mark.parametrize("more", [{}, {"tracestate": "a=1"}, {"baggage": "tenant=acme"}])
+def test_nothing_of_a_task_is_sampled_whose_submission_was_not(
+    recorded: Recorded, more: dict[str, str], *, as_child: bool
+) -> None:
+    run = Run(recorded, {"traceparent": UNSAMPLED, **more}, as_child=as_child)
+    assert {"process default", "inside"}.isdisjoint(recorded.names())
+    assert run.trace == TRACE
+    assert run.tenant == ("acme" if more.get("baggage") else "None")
+    for name in ("claim default", "settle default"):
+        assert linked(recorded.spans(name)[0]) == []
+    (measured,) = recorded.measured("messaging.process.duration")
+    assert measured.count == 1
+
+
+def test_a_sampled_submission_is_linked_to_by_the_claim_and_the_run(recorded: Recorded) -> None:
+    Run(recorded, {"traceparent": SAMPLED})
+    (process,), (claim,) = recorded.spans("process default"), recorded.spans("claim default")
+    (inside,), (settle,) = recorded.spans("inside"), recorded.spans("settle default")
+    assert linked(process) == linked(claim) == [0xB7AD6B7169203331]
+    assert linked(settle) == [identity(process)]
+    assert trace_of(inside) == trace_of(process)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        {"baggage": "tenant=acme"},
+        {"traceparent": "nonsense"},
+        {"traceparent": UNSAMPLED[:-1]},
+        {"traceparent": f"{UNSAMPLED}-more"},
+        {"traceparent": f"00-{'0' * 32}-b7ad6b7169203331-00"},
+        {"traceparent": f"00-{TRACE}-{'0' * 16}-00"},
+    ],
+)
+def test_where_no_submission_has_decided_the_sampler_does(headers: dict[str, str] | None, recorded: Recorded) -> None:
+    Run(recorded, headers)
+    assert linked(recorded.spans("process default")[0]) == []
+    recorded.spans("inside")
+    never = Recorded(ALWAYS_OFF)
+    Run(never, headers)
+    assert never.names() == set()
+    never.close()
+
+
+def test_headers_that_the_propagators_do_not_read_decide_nothing(recorded: Recorded) -> None:
+    usual = propagate.get_global_textmap()
+    propagate.set_global_textmap(CompositePropagator([]))
+    try:
+        Run(recorded, {"traceparent": UNSAMPLED})
+    finally:
+        propagate.set_global_textmap(usual)
+    assert {"process default", "inside"} <= recorded.names()
+
+
+@pytest.mark.parametrize(("header", "sampled"), [(SAMPLED, True), (UNSAMPLED, False), ("nonsense", False)])
+def test_a_sampler_that_goes_by_links_keeps_the_runs_of_what_was_sampled(header: str, *, sampled: bool) -> None:
+    recorded = Recorded(ParentBased(LinkBased(ALWAYS_OFF)))
+    Run(recorded, {"traceparent": header})
+    assert recorded.names() == ({"process default", "inside"} if sampled else set())
+    recorded.close()
 
 
 @pytest.mark.parametrize("header", ["", "nonsense", "00-0-0-00", "x" * 10_000])
