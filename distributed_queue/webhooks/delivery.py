@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 LONGEST_PAUSE_SECONDS = 86_400.0
 """What an endpoint that says ``Retry-After`` may ask for at most."""
 _TURN_SECONDS = 2.0
+_QUICK_SECONDS = 0.5
+_WAIT_SECONDS = 1.0
 _MAY_ASK = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
@@ -50,7 +53,8 @@ class Deliverer:
         self._at_once = at_once
         self._timeout = timeout
         self._under_way: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._slow: set[str] = set()
+        self._left = threading.Condition()
 
     def deliver(self, data: Any) -> dict[str, Any]:
         """Send the message of the running task; what its result is to be. Raises what its failure is to be."""
@@ -66,16 +70,22 @@ class Deliverer:
 
     @contextmanager
     def _turn(self, endpoint: str) -> Iterator[None]:
-        """Keep one slow endpoint from taking all slots."""
-        with self._lock:
-            if self._under_way[endpoint] >= self._at_once:
+        """Keep one slow endpoint from taking all slots. One that was quick so far is waited for, in its slot."""
+        with self._left:
+            patience = 0.0 if endpoint in self._slow else _WAIT_SECONDS
+            if not self._left.wait_for(lambda: self._under_way[endpoint] < self._at_once, patience):
+                self._slow.add(endpoint)
                 raise Snooze(_TURN_SECONDS * (1 + random.random()))  # noqa: S311 - spreads tries, hides nothing
             self._under_way[endpoint] += 1
+        began = time.monotonic()
         try:
             yield
         finally:
-            with self._lock:
+            remember = self._slow.discard if time.monotonic() - began < _QUICK_SECONDS else self._slow.add
+            with self._left:
+                remember(endpoint)
                 self._under_way[endpoint] -= 1
+                self._left.notify_all()
 
     def _send(self, endpoint: Endpoint, body: bytes) -> Answer:
         task = current_task()

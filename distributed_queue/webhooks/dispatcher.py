@@ -40,7 +40,8 @@ class Dispatcher(threading.Thread):
     """One reader of the journals of a storage. Several may run: they make the same deliveries, and each counts once.
 
     The id of a delivery is made of endpoint, queue, position and index, and a position moves on only after what lies
-    before it is enqueued. So whenever a dispatcher dies, the next one neither leaves an event out nor tells it twice.
+    before it is enqueued. So whenever a dispatcher dies, the next one neither leaves an event out nor makes a second
+    delivery of it.
     """
 
     def __init__(self, storage: Storage, endpoints: EndpointFile, limit_bytes: int) -> None:

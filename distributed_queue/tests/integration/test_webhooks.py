@@ -239,6 +239,18 @@ def test_private_addresses_are_dead_letters_at_once(file: Path) -> None:
         assert not receiver.received
 
 
+def test_a_burst_to_a_quick_endpoint_is_delivered_without_a_pause(file: Path) -> None:
+    """Though fewer requests to it than there are slots may be under way; the bound leaves room for a slow machine."""
+    with HybridQueue() as queue, Receiver() as receiver:
+        add(file, receiver.url, events=["task.enqueued"])
+        for number in range(50):
+            put(queue, number)
+        with sending(queue, file):
+            receiver.gets(50)
+            deliveries = finished(queue, queue.find(queue="dq.webhooks", limit=100))
+    assert sum(delivery.attempt == 1 for delivery in deliveries) > 40
+
+
 def test_two_dispatchers_make_each_delivery_once(shared_url: str, file: Path) -> None:
     with HybridQueue.from_url(shared_url) as one, HybridQueue.from_url(shared_url) as two, Receiver() as receiver:
         add(file, receiver.url, events=["task.enqueued"])
