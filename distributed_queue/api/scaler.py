@@ -13,6 +13,7 @@ from distributed_queue.api.openapi import problems
 from distributed_queue.api.options import PREFIX
 from distributed_queue.api.services import Provided, json_response
 from distributed_queue.core.lifecycle import TaskStatus
+from distributed_queue.core.options import is_apart
 
 router = APIRouter(prefix=PREFIX, tags=["queues"])
 
@@ -31,9 +32,11 @@ async def get_scale(
     """How many tasks need a worker now, in all queues or in some: scale workers to `tasks` divided by their slots.
 
     `tasks` is what is ready and what runs: with ready alone the last workers would be stopped while they work. What
-    waits in a paused queue does not count, nor what is due later. A queue that is not known has none.
+    waits in a paused queue does not count, nor what is due later. A queue that is not known has none. Queues of the
+    library itself (`dq.webhooks`) count where they are named only, as workers take from them where they are named only.
     """
-    every = await services.queue.run(services.queue.queue.storage.stats, queue)
+    found = await services.queue.run(services.queue.queue.storage.stats, queue)
+    every = [stats for stats in found if queue is not None or not is_apart(stats.queue)]
     ready = sum(stats.counts[TaskStatus.PENDING] for stats in every if not stats.config.paused)
     running = sum(stats.counts[TaskStatus.PROCESSING] for stats in every)
     oldest = max((stats.oldest_ready_age or 0.0 for stats in every if not stats.config.paused), default=0.0)

@@ -41,6 +41,15 @@ def test_what_is_ready_and_what_runs_needs_workers() -> None:
         assert needed(api, "mail", "default", "nothing") == (4, 3, 1)
 
 
+def test_queues_that_workers_of_all_queues_leave_alone_count_where_they_are_named_only() -> None:
+    with serve() as api:
+        put(api.queue, {"type": "x"})
+        put(api.queue, {"type": "webhook"}, queue="dq.webhooks")
+        assert needed(api) == (1, 1, 0)
+        assert needed(api, "dq.webhooks") == (1, 1, 0)
+        assert needed(api, "dq.webhooks", "default") == (2, 2, 0)
+
+
 def test_a_paused_queue_needs_workers_for_what_runs_only() -> None:
     with serve() as api:
         for _ in range(3):
