@@ -200,6 +200,8 @@ class SQLiteStorage(Storage):
                 entries = self._journal(queue, after, limit)
                 if not entries:
                     self._hub.wait_for_news(before, left)
+        if entries:
+            self._hub.stay_alert()
         return entries
 
     def journal_tail(self, queue: str) -> int:
