@@ -15,8 +15,9 @@ of ``(due, id)``.
 A lease that ran out is still held until a claim takes it back: what comes before that counts.
 
 **Replays.** A client may ask twice when a reply was lost. ``enqueue`` reports a known id. A settle that repeats what
-the same attempt already did is answered as the first was and changes nothing, as long as the task stands where that
-left it (in the outcome's state, or cancelled where that was asked for); afterwards it is an old one.
+ended the same attempt is answered as the first was and changes nothing, until the task is claimed again (a failure:
+until it is requeued, too); afterwards it is an old one. So is, from the start, any other outcome of an attempt that has
+ended, also where the task stands as that would have left it (see ``replays``).
 
 **History.** Each attempt that ends otherwise than by success leaves a record (see ``history``) in the step that ends
 it, and so does one that a note comes with. ``get`` and ``cancel`` tell them.

@@ -154,6 +154,11 @@ class DifferentialMachine(RuleBasedStateMachine):
         settlements = [_settlement(self.overtaken(pick), end) for pick, end in picked]
         self.settle([*settlements, _settlement(Lease(*invention), picked[0][1])])
 
+    @rule(picked=some.picked_ends)
+    def settle_what_has_ended(self, picked: list[tuple[int, End]]) -> None:
+        """With the outcome that it had, which is a replay, or with another one, which is not."""
+        self.settle([_settlement(self.ended(pick), end) for pick, end in picked])
+
     @rule(picks=some.many_picks, over=some.picks, invention=some.inventions, lease_seconds=some.lease_seconds)
     def extend(self, picks: list[int], over: int, invention: tuple[str, str, int], lease_seconds: float) -> None:
         leases = [*(self.running(pick) for pick in picks), self.overtaken(over), Lease(*invention)]
@@ -266,6 +271,17 @@ class DifferentialMachine(RuleBasedStateMachine):
         """A lease of a task that has been claimed again since; any other where there is none."""
         attempts = {(queue, task.id): task.attempt for queue in some.QUEUES for task in self.pair.tasks(queue)}
         leases = [lease for lease in self.given if attempts.get((lease.queue, lease.id), 0) > lease.attempt]
+        return leases[-1 - pick % len(leases)] if leases else self.once_running(pick)
+
+    def ended(self, pick: int) -> Lease:
+        """A lease that is over, of a task that was not claimed since; any other where there is none."""
+        latest = {
+            (queue, task.id, task.attempt)
+            for queue in some.QUEUES
+            for task in self.pair.tasks(queue)
+            if task.status is not TaskStatus.PROCESSING
+        }
+        leases = [lease for lease in self.given if (lease.queue, lease.id, lease.attempt) in latest]
         return leases[-1 - pick % len(leases)] if leases else self.once_running(pick)
 
     def once_running(self, pick: int) -> Lease:

@@ -8,27 +8,18 @@ from distributed_queue.core import counters
 from distributed_queue.core.clock import ceil_ms
 from distributed_queue.core.history import AttemptOutcome
 from distributed_queue.core.lifecycle import REQUEUABLE, WAITING, Event, TaskStatus
+from distributed_queue.core.replays import DEFAULT_REASON, is_replay
 from distributed_queue.core.storage import LeaseState, Outcome
 
 if TYPE_CHECKING:
     from distributed_queue.core.storage import Lease, Settlement, TaskUpdate
     from distributed_queue.storage.memory.queue import Entry, MemoryQueue
 
-_REPLAYED = {
-    Outcome.COMPLETE: {TaskStatus.COMPLETED},
-    Outcome.RETRY: {TaskStatus.RETRYING, TaskStatus.CANCELLED},
-    Outcome.BURY: {TaskStatus.DEAD},
-    Outcome.RELEASE: {TaskStatus.PENDING, TaskStatus.CANCELLED},
-    Outcome.SNOOZE: {TaskStatus.SCHEDULED, TaskStatus.CANCELLED},
-    Outcome.CANCEL: {TaskStatus.CANCELLED},
-}
-"""Where a task stands after an outcome: the same settlement again is a replay, not a fenced one."""
 # Members by name of their own, for what each task meets: see ``queue``.
 _COMPLETE, _COMPLETED, _TOLD_COMPLETED = Outcome.COMPLETE, TaskStatus.COMPLETED, Event.COMPLETED
 _PROCESSING = TaskStatus.PROCESSING
 _CANCELLABLE = frozenset({Outcome.RETRY, Outcome.RELEASE, Outcome.SNOOZE})
 _RUNS = frozenset({Outcome.COMPLETE, Outcome.RETRY, Outcome.BURY})
-DEFAULT_REASON = "failed"
 
 
 def settle(queue: MemoryQueue, settlement: Settlement, now_ms: int) -> bool:
@@ -38,9 +29,13 @@ def settle(queue: MemoryQueue, settlement: Settlement, now_ms: int) -> bool:
         queue.count(f"{counters.FENCED}.settle")
         return False
     if entry.status is not _PROCESSING:
-        replayed = entry.status in _REPLAYED[settlement.outcome]
-        if settlement.outcome is Outcome.BURY:
-            replayed = replayed and entry.reason == (settlement.reason or DEFAULT_REASON)
+        replayed = is_replay(
+            settlement,
+            status=entry.status,
+            kept=next((each.outcome for each in entry.history if each.attempt == entry.attempt), None),
+            failures=entry.failures,
+            reason=entry.reason,
+        )
         if not replayed:
             queue.count(f"{counters.FENCED}.settle")
         return replayed

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 from distributed_queue.core import counters
 from distributed_queue.core.clock import ceil_ms
 from distributed_queue.core.lifecycle import Event
+from distributed_queue.core.replays import DEFAULT_REASON, is_replay
 from distributed_queue.core.storage import LeaseState, Outcome
 from distributed_queue.storage.sqlite.retention import trim
 from distributed_queue.storage.sqlite.rows import (
     CANCELLED,
     COMPLETED,
     DEAD,
-    PENDING,
     PROCESSING,
     RETRYING,
     SCHEDULED,
+    STATUS,
     TaskRow,
 )
 from distributed_queue.storage.sqlite.statements import sql
@@ -31,18 +32,8 @@ if TYPE_CHECKING:
 
 EXTEND = sql("task_extend")
 
-_REPLAYED = {
-    Outcome.COMPLETE: {COMPLETED},
-    Outcome.RETRY: {RETRYING, CANCELLED},
-    Outcome.BURY: {DEAD},
-    Outcome.RELEASE: {PENDING, CANCELLED},
-    Outcome.SNOOZE: {SCHEDULED, CANCELLED},
-    Outcome.CANCEL: {CANCELLED},
-}
-"""Where a task stands after an outcome: the same settlement again is a replay, not a fenced one."""
 _CANCELLABLE = frozenset({Outcome.RETRY, Outcome.RELEASE, Outcome.SNOOZE})
 _RUNS = frozenset({Outcome.COMPLETE, Outcome.RETRY, Outcome.BURY})
-_DEFAULT_REASON = "failed"
 _FENCED_SETTLE = f"{counters.FENCED}.settle"
 _FENCED_EXTEND = f"{counters.FENCED}.extend"
 
@@ -88,9 +79,13 @@ def _settle(step: Step, queue: Queue, row: TaskRow | None, settlement: Settlemen
         queue.count(_FENCED_SETTLE)
         return False
     if row.state != PROCESSING:
-        replayed = row.state in _REPLAYED[settlement.outcome]
-        if settlement.outcome is Outcome.BURY:
-            replayed = replayed and row.reason == (settlement.reason or _DEFAULT_REASON)
+        replayed = is_replay(
+            settlement,
+            status=STATUS[row.state],
+            kept=step.kept_outcome(row),
+            failures=row.failures,
+            reason=row.reason,
+        )
         if not replayed:
             queue.count(_FENCED_SETTLE)
         return replayed
@@ -128,7 +123,7 @@ def _give_back(step: Step, queue: Queue, row: TaskRow, settlement: Settlement) -
     outcome = settlement.outcome
     due_ms = step.now_ms + ceil_ms(settlement.delay)
     if outcome is Outcome.BURY:
-        row.reason = settlement.reason or _DEFAULT_REASON
+        row.reason = settlement.reason or DEFAULT_REASON
         queue.record(Event.DEAD, row, row.reason)
         finish(step, queue, row, DEAD)
     elif outcome is Outcome.RELEASE:

@@ -17,11 +17,11 @@ _ENDS: dict[str, frozenset[str]] = {
     "complete": frozenset({"completed"}),
     "retry": frozenset({"retrying", "cancelled"}),
     "bury": frozenset({"dead"}),
-    "release": frozenset({"released", "cancelled", "lease_expired"}),
+    "release": frozenset({"released", "cancelled"}),
     "snooze": frozenset({"snoozed", "cancelled"}),
     "cancel": frozenset({"cancelled"}),
 }
-"""Outcome to the events that it may have led to. A release that comes after the lease ran out changes nothing more."""
+"""Outcome to the events that it may have led to."""
 _BY_ITSELF = frozenset({"", "lease_expired", "crashed", "cancelled"})
 """Ends of an attempt that need no worker to report them."""
 

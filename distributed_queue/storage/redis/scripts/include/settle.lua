@@ -1,15 +1,15 @@
 -- What each outcome of an attempt does to its task.
 local COMPLETE, RETRY, BURY, RELEASE, SNOOZE, CANCEL_IT = 0, 1, 2, 3, 4, 5  -- codec.OUTCOMES
 
--- Whether a task that does not run stands where this outcome left it: the same settlement again.
-local function is_replay(task, outcome, reason)
-  local state = task[STATE]
+-- Whether the latest attempt of a task that does not run ended with this settlement: see core/replays.py.
+local function is_replay(id, task, outcome, reason)
+  local state, latest = task[STATE], task[ATTEMPT]
   if outcome == COMPLETE then return state == 'completed' end
+  local kept = redis.call('HGET', TASK .. id, 'n' .. latest % HISTORY_LIMIT) or ''
+  local readable, _, attempt, ended = pcall(cmsgpack.unpack_limit, kept, 2, 1)
+  if not readable or attempt ~= latest or ended ~= outcome then return false end
   if outcome == BURY then return state == 'dead' and task[REASON] == reason end
-  if state == 'cancelled' then return true end
-  return (outcome == RETRY and state == 'retrying')
-    or (outcome == RELEASE and state == 'pending')
-    or (outcome == SNOOZE and state == 'scheduled')
+  return outcome ~= RETRY or (state ~= 'dead' and tonumber(task[FAILURES] or 0) > 0)
 end
 
 local function complete(id, task, result)
@@ -78,7 +78,7 @@ local function settle(id, attempt, outcome, delay, result, failure, reason, note
       apply(id, task, outcome, delay, result, failure, reason, note)
       return true
     end
-    if is_replay(task, outcome, reason) then return true end
+    if is_replay(id, task, outcome, reason) then return true end
   end
   count('fenced.settle', '')
   return false
