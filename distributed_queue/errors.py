@@ -14,6 +14,7 @@
      │       └─ MissingDependency         an extra has to be installed
      ├─ QueueFull                     the queue is at its limit; carries advice
      ├─ TaskNotFound
+     ├─ WebhookNotFound
      ├─ TaskConflict                  the task's state, or its id, forbids this
      ├─ TaskFailed                    a result was asked for, and the task ended without one
      ├─ ResultTimeout                 the task did not finish in time
@@ -149,6 +150,16 @@ class TaskNotFound(DistributedQueueError):
     def __init__(self, task_id: str) -> None:
         super().__init__(f"No task {task_id!r} is stored. Finished tasks are kept for a limited time only.")
         self.task_id = task_id
+
+
+class WebhookNotFound(DistributedQueueError):
+    """No webhook has this id."""
+
+    code = "webhook-not-found"
+
+    def __init__(self, webhook_id: str) -> None:
+        super().__init__(f"There is no webhook {webhook_id!r:.80}.")
+        self.webhook_id = webhook_id
 
 
 class TaskConflict(DistributedQueueError):

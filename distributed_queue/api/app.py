@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from distributed_queue.api import dead_letters, docs, events, health, metrics, queues, scaler, tasks, workers
+from distributed_queue.api import dead_letters, docs, events, health, metrics, queues, scaler, tasks, webhooks, workers
 from distributed_queue.api.edge import Edge
 from distributed_queue.api.openapi import document
 from distributed_queue.api.options import ApiOptions
@@ -42,6 +42,7 @@ _ROUTERS = (
     queues.router,
     scaler.router,
     workers.router,
+    webhooks.router,
     events.router,
     metrics.router,
     health.router,

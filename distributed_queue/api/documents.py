@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from distributed_queue.core.notes import AttemptRecord
     from distributed_queue.core.storage import QueueStats
     from distributed_queue.core.task import Task
+    from distributed_queue.webhooks import Endpoint
 
-__all__ = ["attempt_document", "iso", "iso_or_none", "queue_document", "task_document"]
+__all__ = ["attempt_document", "iso", "iso_or_none", "queue_document", "task_document", "webhook_document"]
 
 
 def iso_or_none(seconds: float | None) -> str | None:
@@ -84,4 +85,20 @@ def queue_document(stats: QueueStats) -> dict[str, Any]:
         "oldest_ready_age_seconds": stats.oldest_ready_age,
         "counts": {state.value: count for state, count in stats.counts.items()},
         "settings": settings,
+    }
+
+
+def webhook_document(endpoint: Endpoint) -> dict[str, Any]:
+    """The fields of ``models.WebhookOut``: all but its secrets."""
+    return {
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "events": list(endpoint.events),
+        "queues": list(endpoint.queues),
+        "types": list(endpoint.types),
+        "payload": endpoint.payload,
+        "enabled": endpoint.enabled,
+        "disabled_at": iso_or_none(endpoint.disabled_at),
+        "disabled_because": endpoint.disabled_because or None,
+        "created_at": iso(endpoint.created_at),
     }

@@ -69,6 +69,7 @@ _TAGS = [
     {"name": "dead letters", "description": "Tasks that failed for good."},
     {"name": "queues", "description": "Named streams of tasks with limits of their own."},
     {"name": "workers", "description": "Who runs the tasks, in this server and elsewhere."},
+    {"name": "webhooks", "description": "Other systems that are told of what happens."},
     {"name": "events", "description": "What happens, as it happens."},
     {"name": "metrics", "description": "Figures for monitoring."},
     {"name": "health", "description": "For probes."},

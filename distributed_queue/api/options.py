@@ -11,6 +11,7 @@ from distributed_queue.core.payload import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from distributed_queue.api.auth.roles import Role
+    from distributed_queue.webhooks import Register
 
 PREFIX = "/api/v1"
 """Where the API lives."""
@@ -64,6 +65,8 @@ class ApiOptions:
     """How long a client of an event stream may take nothing before it is dropped; it can resume."""
     ready_seconds: float = 5.0
     """How long ``/ready`` waits for the storage."""
+    webhooks: Register | None = None
+    """The webhooks that may be looked at and changed over REST."""
     title: str = "DistributedQ"
     home: str | None = "/docs"
     """Where ``/`` leads; None where another application is to be mounted there."""

@@ -31,7 +31,7 @@ MEANINGS = {
     ExitCode.USAGE: "wrong usage, input or setting; nothing was changed",
     ExitCode.UNREACHABLE: "the storage cannot be reached",
     ExitCode.AUTH: "the storage refused the user or the password",
-    ExitCode.NOT_FOUND: "no such task, queue, worker or key",
+    ExitCode.NOT_FOUND: "no such task, queue, worker, key or webhook",
     ExitCode.CONFLICT: "the state of the task, or what goes on, forbids it",
     ExitCode.TIMEOUT: "waited in vain; the task goes on",
     ExitCode.TASK_FAILED: "waited for a task, and it failed",
@@ -69,6 +69,7 @@ class Failure(NamedTuple):
 
 _CODES: tuple[tuple[type[errors.DistributedQueueError], ExitCode, str], ...] = (
     (errors.TaskNotFound, ExitCode.NOT_FOUND, "dq tasks list shows the tasks that are stored."),
+    (errors.WebhookNotFound, ExitCode.NOT_FOUND, "dq webhooks list shows what there is."),
     (NotFound, ExitCode.NOT_FOUND, "dq queues list, dq workers list and dq keys list show what there is."),
     (errors.TaskConflict, ExitCode.CONFLICT, ""),
     (Conflict, ExitCode.CONFLICT, ""),

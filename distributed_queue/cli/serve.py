@@ -21,7 +21,7 @@ from distributed_queue.cli.loading import close_applications, load_handlers, reg
 from distributed_queue.cli.options import setting_option, switch_option
 from distributed_queue.cli.session import Session
 from distributed_queue.cli.signals import StopSignals
-from distributed_queue.cli.webhooks import address_rules
+from distributed_queue.cli.webhooks import address_rules, register_of
 from distributed_queue.cli.welcome import announce, check_openness
 from distributed_queue.core.options import split_weights
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
@@ -181,6 +181,7 @@ def _make_server(queue: HybridQueue, pool: WorkerPool, traced: Traced) -> tuple[
         max_body_bytes=settings.max_body_bytes,
         max_streams=settings.max_streams,
         access=dict.fromkeys(ADDRESSES),
+        webhooks=register_of(settings),
         home=None,
     )
     own = pool if settings.workers else None

@@ -14,6 +14,7 @@ from distributed_queue.webhooks.dispatcher import Dispatcher
 from distributed_queue.webhooks.endpoints import Endpoint, Secret, new_endpoint
 from distributed_queue.webhooks.file import EndpointFile, changing_endpoints, read_endpoints
 from distributed_queue.webhooks.messages import EVENTS, trial_document
+from distributed_queue.webhooks.register import Register
 from distributed_queue.webhooks.sending import Answer, DeliveryFailed, send
 from distributed_queue.webhooks.service import Webhooks
 from distributed_queue.webhooks.signing import new_secret, sign
@@ -28,6 +29,7 @@ __all__ = [
     "Endpoint",
     "EndpointFile",
     "ForbiddenAddress",
+    "Register",
     "Secret",
     "Webhooks",
     "changing_endpoints",

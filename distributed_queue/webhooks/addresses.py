@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -75,6 +76,15 @@ class AddressRules:
         if reason:
             raise ConfigurationError(f"{url!r:.200} cannot be a webhook's address: {reason}")
         return urlsplit(url)
+
+    def check(self, url: str) -> None:
+        """As ``check_url``; and ``ForbiddenAddress`` where it leads now, as far as that can be said.
+
+        Where a name leads may change: what counts is what ``resolve`` finds for each request.
+        """
+        parts = self.check_url(url)
+        with suppress(OSError, UnicodeError):
+            self.resolve(parts)
 
     def resolve(self, parts: SplitResult) -> list[tuple[int, Any]]:
         """Families and addresses to connect to, each checked. Raises ``ForbiddenAddress`` or ``OSError``.

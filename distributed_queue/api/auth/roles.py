@@ -73,6 +73,15 @@ ACCESS: dict[tuple[str, str], Role | None] = {
     ("POST", f"{PREFIX}/workers/{{worker_name}}/resume"): _ADMIN,
     ("POST", f"{PREFIX}/workers/{{worker_name}}/inspect"): _ADMIN,
     ("POST", f"{PREFIX}/workers/{{worker_name}}/scale"): _ADMIN,
+    # Whoever names a webhook is told of tasks, and an address may be a secret in itself.
+    ("GET", f"{PREFIX}/webhooks"): _ADMIN,
+    ("POST", f"{PREFIX}/webhooks"): _ADMIN,
+    ("GET", f"{PREFIX}/webhooks/{{webhook_id}}"): _ADMIN,
+    ("DELETE", f"{PREFIX}/webhooks/{{webhook_id}}"): _ADMIN,
+    ("POST", f"{PREFIX}/webhooks/{{webhook_id}}/disable"): _ADMIN,
+    ("POST", f"{PREFIX}/webhooks/{{webhook_id}}/enable"): _ADMIN,
+    ("POST", f"{PREFIX}/webhooks/{{webhook_id}}/rotate"): _ADMIN,
+    ("POST", f"{PREFIX}/webhooks/{{webhook_id}}/test"): _ADMIN,
 }
 """Method and address of every endpoint, and the role that it needs. HEAD needs what GET needs."""
 

@@ -119,6 +119,8 @@ def test_a_batch_is_logged_with_some_of_its_ids_and_their_number(audit: Audit) -
         ("POST", "/workers/w/scale", {"max_workers": 3}, {"worker_name": "w", "max_workers": 3}),
         ("POST", "/workers/stop?everywhere=true", None, {"everywhere": True}),
         ("DELETE", "/workers/w", None, {"worker_name": "w", "outcome": "failed"}),
+        ("POST", "/webhooks", {"url": "https://a.example/", "events": ["task.dead"]}, {"events": ["task.dead"]}),
+        ("DELETE", "/webhooks/w", None, {"webhook_id": "w", "outcome": "failed"}),
         ("POST", "/tasks", {"payload": 1, "nonsense": 1}, {"outcome": "failed", "status": 422}),
     ],
 )

@@ -41,7 +41,7 @@ def add(dq: Dq, url: str, *more: str) -> Any:
 
 
 def test_a_secret_is_shown_once_and_the_file_is_closed_to_others(dq: Dq, file: Path) -> None:
-    made = add(dq, "https://example.com/hooks", "--event", "task.dead", "--queue", "mail*")
+    made = add(dq, "https://127.0.0.1/hooks", "--event", "task.dead", "--queue", "mail*")
     assert made["secret"].startswith("whsec_")
     assert file.stat().st_mode & 0o077 == 0
     listed = dq("webhooks", "list", "--json")
@@ -52,7 +52,7 @@ def test_a_secret_is_shown_once_and_the_file_is_closed_to_others(dq: Dq, file: P
 
 
 def test_a_webhook_is_disabled_enabled_and_removed(dq: Dq, file: Path) -> None:
-    identifier = add(dq, "https://example.com/hooks")["id"]
+    identifier = add(dq, "https://127.0.0.1/hooks")["id"]
     assert dq("webhooks", "disable", identifier).code == 0
     assert "disabled: by dq webhooks disable" in dq("webhooks", "list").out
     assert dq("webhooks", "enable", identifier).code == 0
@@ -64,7 +64,7 @@ def test_a_webhook_is_disabled_enabled_and_removed(dq: Dq, file: Path) -> None:
 
 
 def test_a_rotated_secret_stays_beside_the_new_one_for_a_while(dq: Dq, file: Path) -> None:
-    made = add(dq, "https://example.com/hooks")
+    made = add(dq, "https://127.0.0.1/hooks")
     renewed = dq("webhooks", "rotate", made["id"], "--keep", "1h", "--json").json
     [endpoint] = read_endpoints(file)
     assert [each.text for each in endpoint.secrets] == [renewed["secret"], made["secret"]]
@@ -77,7 +77,7 @@ def test_a_rotated_secret_stays_beside_the_new_one_for_a_while(dq: Dq, file: Pat
     [
         (["ftp://example.com/"], "begins with https://"),
         (["https://user:pw@example.com/"], "user or a password"),
-        (["https://example.com/", "--event", "task.done"], "not an event"),
+        (["https://127.0.0.1/", "--event", "task.done"], "not an event"),
     ],
 )
 def test_what_makes_no_sense_is_refused(dq: Dq, file: Path, arguments: list[str], says: str) -> None:
