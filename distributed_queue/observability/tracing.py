@@ -126,7 +126,7 @@ class Tracing(Middleware):
     def around_run(self, task: RunningTask) -> Iterator[None]:
         """A span of the run, unless its submission was not sampled."""
         attributes = _attributes("process", task.queue)
-        origin = self._origin(task.task.headers or {})
+        origin = self._origin(task.headers or {})
         started = time.perf_counter()
         span = origin.left_out or self._start_run(task, origin)
         token = context.attach(origin.context if origin.left_out else trace.set_span_in_context(span, origin.context))

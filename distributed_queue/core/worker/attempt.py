@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from distributed_queue.core.notes import LogLine
+    from distributed_queue.core.payload import Policies
     from distributed_queue.core.storage import ClaimedTask
     from distributed_queue.core.task import Task
     from distributed_queue.errors import HandlerError
@@ -53,6 +54,7 @@ class Attempt:
         "interruption",
         "lease_end",
         "log",
+        "policies",
         "progress",
         "seconds",
         "settlement",
@@ -73,6 +75,8 @@ class Attempt:
         """How long the handler ran."""
         self.time_limit: float | None = None
         """When the handler has to be done, on the monotonic clock."""
+        self.policies: Policies | None = None
+        """What its body asks for; None until that was read."""
         self.progress: bytes | None = None
         """What the handler last said of its progress, encoded."""
         self.stored_progress: bytes | None = None
@@ -100,6 +104,11 @@ class Attempt:
         if self._task is None:
             self._task = from_claimed(self.claimed)
         return self._task
+
+    @property
+    def headers(self) -> dict[str, str] | None:
+        """Those of the task, which is not made for them where its body was read."""
+        return self.task.headers if self.policies is None else self.policies.headers
 
     @property
     def lease(self) -> Lease:

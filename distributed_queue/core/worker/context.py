@@ -56,6 +56,11 @@ class RunningTask:
         return self.task.payload
 
     @property
+    def headers(self) -> dict[str, str] | None:
+        """Short texts that came with it, such as the context of a trace."""
+        return self._attempt.headers
+
+    @property
     def priority(self) -> int:
         """Its priority."""
         return self._attempt.claimed.priority

@@ -180,6 +180,7 @@ class Runner:
 
     def _prepare(self, attempt: Attempt) -> tuple[Handler, Any]:
         payload, policies = decode_body(attempt.claimed.body)
+        attempt.policies = policies
         task_type, data = type_and_data(payload)
         handler = self._handlers.find(task_type)
         timeout = handler.timeout if policies.timeout is None else policies.timeout
