@@ -89,6 +89,18 @@ PAIRS = (
         lambda: lost().journal(33, ("cancelled", "a", 1)).report("a", outcome="retry"),  # it would be cancelled, too
     ),
     Pair(
+        "a release told yes of an attempt that had ended with a retry",
+        Check.UNKEPT_OUTCOME,
+        lambda: start().settle(2, outcome="retry", event="retrying").report("a", outcome="release"),
+        lambda: start().settle(2, outcome="retry", event="retrying").report("a", outcome="release", counted=False),
+    ),
+    Pair(
+        "a release told yes by a worker whose lease was lost",
+        Check.UNKEPT_OUTCOME,
+        lambda: lost().report("a", outcome="release"),
+        lambda: lost().report("a", outcome="release", counted=False),
+    ),
+    Pair(
         "an outcome told yes of a task of which there is no trace",
         Check.UNKEPT_OUTCOME,
         lambda: Story().ask("a", phase="unknown").report("a"),
