@@ -19,15 +19,17 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 
 from distributed_queue.core.app.middleware import Middleware
 from distributed_queue.core.clock import SystemClock
-from distributed_queue.core.payload import shown_body
-from distributed_queue.errors import Discard, Snooze
+from distributed_queue.core.payload import decode_body
+from distributed_queue.errors import Discard, InvalidTask, Snooze
 from distributed_queue.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from types import TracebackType
 
     from opentelemetry.context import Context
-    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.metrics import Histogram, MeterProvider
     from opentelemetry.propagators.textmap import TextMapPropagator
     from opentelemetry.trace import Span, TracerProvider
 
@@ -59,6 +61,30 @@ class _Origin(NamedTuple):
     links: list[Link]
     left_out: Span | None
     """The span of a submission that was not sampled, so that the run is not, either."""
+
+
+class _Run:
+    """The block in which a function runs, within a span. A class, because entering a generator costs more."""
+
+    __slots__ = ("_attributes", "_inside", "_seconds", "_span", "_started", "_token")
+
+    def __init__(self, span: Span, inside: Context, attributes: Mapping[str, Any], seconds: Histogram) -> None:
+        self._span = span
+        self._inside = inside
+        self._attributes = attributes
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._token = context.attach(self._inside)
+        self._started = time.perf_counter()
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        elapsed = time.perf_counter() - self._started
+        if error is not None:
+            self._attributes = _note(self._span, self._attributes, error)
+        context.detach(self._token)
+        self._span.end()
+        self._seconds.record(elapsed, self._attributes)
 
 
 class Tracing(Middleware):
@@ -122,23 +148,15 @@ class Tracing(Middleware):
             finally:
                 self._sent.add(len(tasks), attributes)
 
-    @contextmanager
-    def around_run(self, task: RunningTask) -> Iterator[None]:
+    def around_run(self, task: RunningTask) -> AbstractContextManager[None]:  # type: ignore[override]  # not a generator
         """A span of the run, unless its submission was not sampled."""
-        attributes = _attributes("process", task.queue)
         origin = self._origin(task.headers or {})
-        started = time.perf_counter()
-        span = origin.left_out or self._start_run(task, origin)
-        token = context.attach(origin.context if origin.left_out else trace.set_span_in_context(span, origin.context))
-        try:
-            yield
-        except BaseException as error:
-            attributes = _note(span, attributes, error)
-            raise
-        finally:
-            context.detach(token)
-            span.end()
-            self._run_seconds.record(time.perf_counter() - started, attributes)
+        if origin.left_out is not None:
+            span, inside = origin.left_out, origin.context
+        else:
+            span = self._start_run(task, origin)
+            inside = trace.set_span_in_context(span, origin.context)
+        return _Run(span, inside, _attributes("process", task.queue), self._run_seconds)
 
     def _start_run(self, task: RunningTask, origin: _Origin) -> Span:
         attributes = {
@@ -232,7 +250,15 @@ def _note(span: Span, attributes: Mapping[str, Any], error: BaseException) -> Ma
 
 def _origins_of(tasks: Sequence[ClaimedTask]) -> Iterator[Link]:
     """Found when they are asked for: it takes a look into each task's body."""
-    yield from _links([_extract(shown_body(task.body)[1].headers or {}) for task in tasks])
+    different = dict.fromkeys(tuple(_headers(task.body).items()) for task in tasks)
+    yield from _links([_extract(dict(headers)) for headers in different])
+
+
+def _headers(body: bytes) -> dict[str, str]:
+    try:
+        return decode_body(body)[1].headers or {}
+    except InvalidTask:  # it is to become a dead letter
+        return {}
 
 
 def _extract(headers: dict[str, str]) -> Context:
