@@ -69,20 +69,6 @@ def test_every_page_of_the_dashboard_is_measured() -> None:
     assert all(0 < times["p50"] <= times["p95"] <= times["longest"] for times in pages.values())
 
 
-def test_what_open_pages_cost_the_storage_is_measured() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.tabs", "--quick", "--tabs", "2"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["without"]["pages_refreshed"] == 0 < report["with"]["pages_refreshed"]
-
-
 def test_an_observed_worker_is_measured_beside_one_that_is_not(tmp_path: Path) -> None:
     report = measured("benchmarks", "observed", "--engine", "sqlite", path=tmp_path / "figures.json")
     off, on = report["figures"]
