@@ -11,6 +11,7 @@ from distributed_queue.core.payload import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from distributed_queue.api.auth.roles import Role
+    from distributed_queue.observability.deliveries import DeliveryTimes
     from distributed_queue.webhooks import Register
 
 PREFIX = "/api/v1"
@@ -67,6 +68,8 @@ class ApiOptions:
     """How long ``/ready`` waits for the storage."""
     webhooks: Register | None = None
     """The webhooks that may be looked at and changed over REST."""
+    deliveries: DeliveryTimes | None = None
+    """What the metrics are to tell of the webhooks that this process sends."""
     title: str = "DistributedQ"
     home: str | None = "/docs"
     """Where ``/`` leads; None where another application is to be mounted there."""

@@ -36,7 +36,7 @@ class Services:
         self.options = options
         self.guard = Guard(options)
         self.requests = RequestTimes()
-        self.registry = make_registry(queue, self.requests)
+        self.registry = make_registry(queue, self.requests, options.deliveries)
         self.summary = Summary(queue, self.requests)
         self.feed = Feed(queue.storage, options)
         self.started = time.monotonic()

@@ -26,6 +26,7 @@ from distributed_queue.cli.welcome import announce, check_openness
 from distributed_queue.core.options import split_weights
 from distributed_queue.core.worker import WorkerConfig, WorkerPool
 from distributed_queue.errors import ConfigurationError
+from distributed_queue.observability.deliveries import DeliveryTimes
 from distributed_queue.webhooks import EndpointFile, Webhooks
 
 if TYPE_CHECKING:
@@ -97,10 +98,11 @@ def serve(session: Session) -> None:
         session.offer_storage(url)
     with StopSignals() as signals, queue_at_once(session) as queue:
         pool = _make_pool(queue, sources, settings)
-        server, dashboard = _make_server(queue, pool, session.trace())
+        work = _Work(queue, pool, settings)
+        server, dashboard = _make_server(queue, pool, session.trace(), work.deliveries)
         with _listen(server) as listening, dashboard:
-            work = _Work(queue, pool, settings, listening.getsockname()[1])
-            opening = Opening(session, queue, opened=work.begin, failed=signals.notify)
+            begin = partial(work.begin, listening.getsockname()[1])
+            opening = Opening(session, queue, opened=begin, failed=signals.notify)
             opening.begin()
             serving = threading.Thread(target=server.run, args=([listening],), name="dq-server", daemon=True)
             serving.start()
@@ -124,24 +126,25 @@ def serve(session: Session) -> None:
 class _Work:
     """What is done here besides serving: the pool's tasks, and webhooks where a file of them is named."""
 
-    def __init__(self, queue: HybridQueue, pool: WorkerPool, settings: Settings, port: int) -> None:
+    def __init__(self, queue: HybridQueue, pool: WorkerPool, settings: Settings) -> None:
         self._queue = queue
         self._pool = pool
         self._settings = settings
-        self._port = port
         self._late = queue.storage.awaited
         self._endpoints = EndpointFile(Path(settings.webhooks_file)) if settings.webhooks_file else None
+        self.deliveries = DeliveryTimes(self._endpoints.enabled_ids) if self._endpoints else None
         self._sending = ExitStack()
 
-    def begin(self) -> None:
+    def begin(self, port: int) -> None:
         """Begin, when the storage is there; say so, if the server could not say it when it began."""
         settings = self._settings
         self._pool.start_all()
         if self._endpoints is not None:
             name = f"{settings.worker_name or 'worker-1'}-webhooks"
-            self._sending.enter_context(Webhooks(self._queue, self._endpoints, address_rules(settings), name))
+            rules = address_rules(settings)
+            self._sending.enter_context(Webhooks(self._queue, self._endpoints, rules, name, self.deliveries))
         if self._late:
-            announce(self._queue, self._pool, settings, self._port)
+            announce(self._queue, self._pool, settings, port)
 
     def finish(self) -> None:
         """Send no more webhooks."""
@@ -166,7 +169,9 @@ def _make_pool(queue: HybridQueue, sources: Sequence[Source], settings: Settings
     return pool
 
 
-def _make_server(queue: HybridQueue, pool: WorkerPool, traced: Traced) -> tuple[ApiServer, Dashboard]:
+def _make_server(
+    queue: HybridQueue, pool: WorkerPool, traced: Traced, deliveries: DeliveryTimes | None
+) -> tuple[ApiServer, Dashboard]:
     # Only serve needs FastAPI and the templates.
     from distributed_queue.api import ApiOptions, ApiServer, ConnectionLimits, create_app  # noqa: PLC0415
     from distributed_queue.cli.dashboard import add_dashboard  # noqa: PLC0415
@@ -182,6 +187,7 @@ def _make_server(queue: HybridQueue, pool: WorkerPool, traced: Traced) -> tuple[
         max_streams=settings.max_streams,
         access=dict.fromkeys(ADDRESSES),
         webhooks=register_of(settings),
+        deliveries=deliveries,
         home=None,
     )
     own = pool if settings.workers else None

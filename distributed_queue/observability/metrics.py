@@ -1,7 +1,8 @@
 """The metrics as Prometheus reads them.
 
 What tasks went through is counted by the storage, inside the steps that it counts, so these figures hold for all
-processes together and every server shows the same. Only requests, and calls of the storage, are counted per server.
+processes together and every server shows the same. Only requests, webhooks, and calls of the storage, are counted per
+server.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from distributed_queue.core.hybrid_queue import HybridQueue
     from distributed_queue.core.storage import QueueStats, StorageHealth, WorkerInfo
+    from distributed_queue.observability.deliveries import DeliveryTimes
     from distributed_queue.observability.reading import Reading
     from distributed_queue.observability.requests import RequestTimes
 
@@ -52,13 +54,17 @@ _TASK_OUTCOMES = {
 _FENCED_OPERATIONS = ("settle", "extend")
 
 
-def make_registry(queue: HybridQueue, requests: RequestTimes | None = None) -> CollectorRegistry:
+def make_registry(
+    queue: HybridQueue, requests: RequestTimes | None = None, deliveries: DeliveryTimes | None = None
+) -> CollectorRegistry:
     """A registry of its own with everything that can be said of ``queue`` and of this process."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(QueueCollector(queue))
     registry.register(OperationCollector(queue))
     if requests is not None:
         registry.register(RequestCollector(requests))
+    if deliveries is not None:
+        registry.register(DeliveryCollector(deliveries))
     ProcessCollector(registry=registry)
     return registry
 
@@ -127,6 +133,35 @@ class RequestCollector(Collector):
         yield _single(
             "sse_clients", "Event streams that are open, those of the dashboard too.", {}, self._requests.streams
         )
+
+
+class DeliveryCollector(Collector):
+    """The webhooks that this server sent."""
+
+    def __init__(self, deliveries: DeliveryTimes) -> None:
+        self._deliveries = deliveries
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        tries = CounterMetricFamily(
+            f"{PREFIX}_webhook_deliveries",
+            "Tries to deliver a webhook, by how they ended: delivered, failed, gone, or forbidden-address.",
+            labels=("outcome",),
+        )
+        for outcome, number in self._deliveries.outcomes():
+            tries.add_metric([outcome], number)
+        duration = HistogramMetricFamily(
+            f"{PREFIX}_webhook_delivery_duration_seconds", "Time that the endpoints of webhooks took.", labels=()
+        )
+        _add_histogram(duration, [], self._deliveries.histogram)
+        latest = GaugeMetricFamily(
+            f"{PREFIX}_webhook_last_delivery_timestamp_seconds",
+            "When a try to deliver to the webhook was last delivered, or failed; 0 for not since the server started.",
+            labels=("webhook", "outcome"),
+        )
+        for webhook, outcome, at in self._deliveries.latest():
+            latest.add_metric([webhook, outcome], at)
+        yield from (tries, duration, latest)
 
 
 def _storage(engine: str, health: StorageHealth | None) -> Iterator[Metric]:

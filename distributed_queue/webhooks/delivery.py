@@ -24,6 +24,7 @@ from distributed_queue.webhooks.signing import sign
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from distributed_queue.observability.deliveries import DeliveryTimes
     from distributed_queue.webhooks.endpoints import Endpoint
     from distributed_queue.webhooks.file import EndpointFile
 
@@ -46,10 +47,17 @@ class Deliverer:
     """Delivers to the endpoints of a file. ``at_once`` is how many deliveries to one endpoint may be under way."""
 
     def __init__(
-        self, endpoints: EndpointFile, rules: AddressRules, *, at_once: int = 5, timeout: float = TIMEOUT_SECONDS
+        self,
+        endpoints: EndpointFile,
+        rules: AddressRules,
+        times: DeliveryTimes,
+        *,
+        at_once: int = 5,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self._endpoints = endpoints
         self._rules = rules
+        self._times = times
         self._at_once = at_once
         self._timeout = timeout
         self._under_way: Counter[str] = Counter()
@@ -64,7 +72,7 @@ class Deliverer:
             raise Discard("The webhook was removed.")
         if not endpoint.enabled:
             raise Discard(f"The webhook is disabled: {endpoint.disabled_because}.")
-        with self._turn(endpoint.id):
+        with self._turn(endpoint.id), self._times.delivering(endpoint.id):
             answer = self._send(endpoint, delivery.body.encode())
         return {"status": answer.status}
 

@@ -90,6 +90,10 @@ class EndpointFile:
         """Those that are told of events."""
         return [endpoint for endpoint in self._current().values() if endpoint.enabled]
 
+    def enabled_ids(self) -> list[str]:
+        """The ids of those."""
+        return [endpoint.id for endpoint in self.enabled()]
+
     def disable(self, identifier: str, now: float, reason: str) -> None:
         """Tell an endpoint nothing more: here, and in the file if it can be written."""
         with self._lock:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from distributed_queue.core.worker import Worker, WorkerConfig
 from distributed_queue.errors import DistributedQueueError
+from distributed_queue.observability.deliveries import DeliveryTimes
 from distributed_queue.webhooks.delivery import Deliverer
 from distributed_queue.webhooks.dispatcher import Dispatcher
 from distributed_queue.webhooks.messages import DELIVERIES, DELIVERY
@@ -31,13 +32,21 @@ _JOIN_SECONDS = 5.0
 class Webhooks:
     """A context manager: dispatches and delivers within its block."""
 
-    def __init__(self, queue: HybridQueue, endpoints: EndpointFile, rules: AddressRules, name: str) -> None:
+    def __init__(
+        self,
+        queue: HybridQueue,
+        endpoints: EndpointFile,
+        rules: AddressRules,
+        name: str,
+        times: DeliveryTimes | None = None,
+    ) -> None:
         self._dispatcher = Dispatcher(queue.storage, endpoints, queue.max_body_bytes)
         config = WorkerConfig(
             name=name[:100], max_workers=SLOTS, queues=(DELIVERIES,), shutdown_timeout=_SHUTDOWN_SECONDS
         )
+        deliverer = Deliverer(endpoints, rules, times or DeliveryTimes(endpoints.enabled_ids), at_once=SLOTS // 2)
         self._worker = Worker(queue, config)
-        self._worker.register_handler(DELIVERY, Deliverer(endpoints, rules, at_once=SLOTS // 2).deliver)
+        self._worker.register_handler(DELIVERY, deliverer.deliver)
 
     def __enter__(self) -> Self:
         self._worker.start()

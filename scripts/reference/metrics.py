@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from distributed_queue.core.hybrid_queue import HybridQueue
-from distributed_queue.observability.metrics import OperationCollector, QueueCollector, RequestCollector
+from distributed_queue.observability.deliveries import DeliveryTimes
+from distributed_queue.observability.metrics import (
+    DeliveryCollector,
+    OperationCollector,
+    QueueCollector,
+    RequestCollector,
+)
 from distributed_queue.observability.programs import ProgramCollector
 from distributed_queue.observability.requests import RequestTimes
 
@@ -17,7 +23,8 @@ INTRODUCTION = """# Metrics
 `GET /api/v1/metrics` has these, in the format of Prometheus, and those of the process (`process_…`). What tasks went
 through is counted by the storage, inside the steps that it counts: the figures hold for all processes together, and
 every server shows the same. So scrape *one* server of a storage, or take `max`, not `sum`, over several. Only requests,
-and the calls of the storage, are counted per server.
+webhooks, and the calls of the storage, are counted per server. Those of webhooks (`…_webhook_…`) are there where
+`DQ_WEBHOOKS_FILE` is set.
 
 `GET /api/v1/metrics/json` has the same as JSON, with rates and percentiles over the last minute.
 
@@ -40,7 +47,12 @@ def page() -> str:
     """The page as Markdown."""
     with HybridQueue.from_url("memory://") as queue:
         operations = list(OperationCollector(queue).collect())
-        server = [*QueueCollector(queue).collect(), *operations, *RequestCollector(RequestTimes()).collect()]
+        server = [
+            *QueueCollector(queue).collect(),
+            *operations,
+            *RequestCollector(RequestTimes()).collect(),
+            *DeliveryCollector(DeliveryTimes(list)).collect(),
+        ]
         workers = [*ProgramCollector(queue, _Nobody()).collect(), *operations]
     return INTRODUCTION.format(server=_table(server), workers=_table(workers)).rstrip()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from distributed_queue.observability.deliveries import DeliveryTimes
 from distributed_queue.tests.meta.repository import DOCS, ROOT
 from distributed_queue.tests.meta.test_documents import anchors
 from distributed_queue.tests.surfaces.api_server import serve, serve_with_workers
@@ -83,7 +84,10 @@ def test_a_real_prometheus_reads_them_and_evaluates_rules_and_dashboards(tmp_pat
 
 
 def test_rules_and_dashboards_ask_for_metrics_that_there_are() -> None:
-    with serve_with_workers() as api:
+    deliveries = DeliveryTimes(lambda: ["webhook"])
+    with deliveries.delivering("webhook"):
+        pass
+    with serve_with_workers(deliveries=deliveries) as api:
         api.queue.configure("default", max_size=1000)
         api.run({"type": "simple"})
         exported = set(re.findall(r"^(\w+)", api.client.get("/metrics").text, re.MULTILINE))
