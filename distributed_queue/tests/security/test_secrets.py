@@ -119,13 +119,23 @@ def test_a_server_with_a_secured_storage_shows_none(tmp_path: Path, secured: str
     shown.check(harmless_in="log")
 
 
-@pytest.mark.parametrize("arguments", [["doctor"], ["queues", "list"], ["serve", "--port", "0"]])
+@pytest.mark.parametrize("arguments", [["doctor"], ["queues", "list"]])
 def test_the_programs_show_none_when_the_storage_cannot_be_had(tmp_path: Path, arguments: list[str]) -> None:
     url = f"redis://{HARMLESS}:{PASSWORD}@127.0.0.1:{free_port()}/0"
     answer = run(tmp_path, *arguments, API_KEY=API_KEY, REDIS_URL=url)
     shown = Shown([PASSWORD, API_KEY])
     shown.add("output", answer.out + answer.err)
     shown.check(harmless_in="output")
+
+
+def test_a_server_that_waits_for_its_storage_shows_none(tmp_path: Path) -> None:
+    url = f"redis://{HARMLESS}:{PASSWORD}@127.0.0.1:{free_port()}/0"
+    shown = Shown([PASSWORD, API_KEY])
+    with Program(tmp_path, "serve", "--port", "0", API_KEY=API_KEY, REDIS_URL=url) as program:
+        program.says("waiting for the storage")
+        program.stop()
+        shown.add("log", program.output)
+    shown.check(harmless_in="log")
 
 
 @pytest.mark.parametrize("form", ["redis://:{}@127.0.0.1:{}/0", "rediss://u:{}@127.0.0.1:{}/0"])
