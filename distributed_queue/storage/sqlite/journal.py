@@ -12,6 +12,8 @@ from distributed_queue.storage.sqlite.rows import SECOND_MS
 from distributed_queue.storage.sqlite.statements import sql
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from distributed_queue.storage.sqlite.queue import Queue
     from distributed_queue.storage.sqlite.reading import Read
     from distributed_queue.storage.sqlite.step import Step
@@ -45,7 +47,7 @@ def _trim(step: Step, queue: Queue) -> None:
     last = None
     # One entry is looked at where none has to go, which is the common case.
     for limit in (1, SWEEP_LIMIT):
-        for position, at_ms, size in step.read(OLDEST, queue.key, limit):
+        for position, at_ms, size in _oldest(step, queue, limit):
             if last is not None and position <= last:
                 continue
             if queue.journal_bytes <= queue.config.journal_max_bytes and at_ms >= oldest_kept:
@@ -55,6 +57,17 @@ def _trim(step: Step, queue: Queue) -> None:
         if last is None:
             return
     step.write(TRIM, queue.key, last)
+    step.remembered.oldest.pop(queue.key, None)
+
+
+def _oldest(step: Step, queue: Queue, limit: int) -> Sequence[tuple[int, int, int]]:
+    """The first entries with their times and sizes. The very first stays that until it is dropped."""
+    first = step.remembered.oldest.get(queue.key)
+    if limit == 1 and first is not None:
+        return (first,)
+    rows: list[tuple[int, int, int]] = step.read(OLDEST, queue.key, limit)
+    step.remembered.oldest[queue.key] = rows[0]
+    return rows
 
 
 def entries(read: Read, queue: str, after: int, limit: int) -> list[JournalEntry]:

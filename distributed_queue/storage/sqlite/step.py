@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import apsw
 
     from distributed_queue.core.history import AttemptOutcome
+    from distributed_queue.storage.sqlite.remembered import Remembered
 
 QUEUE_LOAD = sql("queue_load")
 QUEUE_CREATE = sql("queue_create")
@@ -52,8 +53,9 @@ class Step:
     A task that was changed is given to ``save``; before tasks are looked for by state or time, ``flush`` writes them.
     """
 
-    def __init__(self, connection: apsw.Connection, now_ms: int) -> None:
+    def __init__(self, connection: apsw.Connection, remembered: Remembered, now_ms: int) -> None:
         self.now_ms = now_ms
+        self.remembered = remembered
         self._connection = connection
         self._queues: dict[str, Queue] = {}
         self._changed: dict[int, TaskRow] = {}
@@ -80,12 +82,17 @@ class Step:
         """The queue with this name, made if need be."""
         queue = self._queues.get(name)
         if queue is None:
-            rows = self.read(QUEUE_LOAD, name)
-            if not rows:
-                self.write(QUEUE_CREATE, name, _NEW_QUEUE)
-                rows = self.read(QUEUE_LOAD, name)
-            queue = self._queues[name] = Queue(rows[0])
+            row = self.remembered.queues.get(name) or self._load(name)
+            queue = self._queues[name] = Queue(row)
         return queue
+
+    def _load(self, name: str) -> tuple[Any, ...]:
+        rows = self.read(QUEUE_LOAD, name)
+        if not rows:
+            self.write(QUEUE_CREATE, name, _NEW_QUEUE)
+            rows = self.read(QUEUE_LOAD, name)
+        self.remembered.queues[name] = rows[0]
+        return rows[0]
 
     def horizon(self, queue: Queue) -> Horizon:
         """The next moments of a queue."""
@@ -152,7 +159,9 @@ class Step:
                 news[queue.name] = queue.promising
                 journal.append(self, queue)
             if queue.dirty:
-                self.write(QUEUE_SAVE, *queue.values(), queue.key)
+                values = queue.values()
+                self.write(QUEUE_SAVE, *values, queue.key)
+                self.remembered.queues[queue.name] = (queue.key, queue.name, *values)
         return news
 
     def _add_counters(self, queue: Queue) -> None:
@@ -167,7 +176,10 @@ class Step:
 
     def _counted_type(self, queue: Queue, task_type: str) -> str:
         """The type under which a type is counted: types beyond the limit are counted together."""
-        if not task_type or self.read(TYPE_KNOWN, queue.key, task_type):
+        key = (queue.key, task_type)
+        if not task_type or key in self.remembered.types:
             return task_type
-        added = self.read(TYPE_ADD, queue.key, task_type, counters.MAX_TYPES)
-        return task_type if added else counters.OTHER_TYPE
+        if not self.read(TYPE_KNOWN, *key) and not self.read(TYPE_ADD, *key, counters.MAX_TYPES):
+            return counters.OTHER_TYPE
+        self.remembered.types.add(key)
+        return task_type

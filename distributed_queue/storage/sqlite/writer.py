@@ -13,6 +13,7 @@ from distributed_queue.errors import QueueClosed, StorageError, StorageUnavailab
 from distributed_queue.storage.sqlite import faults
 from distributed_queue.storage.sqlite.connection import open_writer
 from distributed_queue.storage.sqlite.groups import GroupCommit, Ticket
+from distributed_queue.storage.sqlite.remembered import Remembered
 from distributed_queue.storage.sqlite.step import Step
 from distributed_queue.storage.sqlite.wal import WalKeeper
 
@@ -44,6 +45,7 @@ class Writer:
         self._gate = threading.Lock()
         """Held by whoever uses the connection."""
         self._connection: apsw.Connection | None = None
+        self._remembered = Remembered()
         self._wal = WalKeeper()
         self.synchronous = 0
         """``PRAGMA synchronous`` as the connection says it, once it was opened."""
@@ -90,6 +92,7 @@ class Writer:
                 raise faults.translate(error, self._location) from error
             self.synchronous = self._connection.pragma("synchronous")
             self._wal.watch(self._connection)
+            self._remembered.forget()
         return self._connection
 
     # Transactions
@@ -118,10 +121,13 @@ class Writer:
             _decide_rest(tickets, self._translate(error))
             return True
         try:
+            self._remembered.begun(connection)
             shared = len(tickets) > 1
             outcomes = [self._attempt(connection, ticket, shared=shared) for ticket in tickets]
             connection.execute("COMMIT")
+            self._remembered.committed(connection)
         except BaseException as error:
+            self._remembered.forget()
             with suppress(apsw.Error):
                 connection.execute("ROLLBACK")
             if isinstance(error, apsw.Error) and shared:
@@ -139,7 +145,7 @@ class Writer:
 
     def _attempt(self, connection: apsw.Connection, ticket: Ticket, *, shared: bool) -> _Outcome:
         """Execute one operation; where others share the transaction, so that its failure does not touch them."""
-        step = Step(connection, floor_ms(self._clock.now()))
+        step = Step(connection, self._remembered, floor_ms(self._clock.now()))
         if not shared:
             return _Outcome(ticket.operation(step), None, step.finish())
         connection.execute("SAVEPOINT operation")
@@ -148,6 +154,7 @@ class Writer:
         except apsw.Error:
             raise
         except Exception as error:  # noqa: BLE001  # it is raised again, to the operation's own caller
+            self._remembered.forget()
             connection.execute("ROLLBACK TO operation")
             outcome = _Outcome(None, error)
         connection.execute("RELEASE operation")
