@@ -1,6 +1,6 @@
 """The applications whose workers are measured: ``plain`` is observed by nothing, ``traced`` by OpenTelemetry.
 
-One trace of ten is sampled, as is usual, and spans are batched for an exporter that drops them.
+One submission of ten is sampled, with all of its runs, and spans are batched for an exporter that drops them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
 from distributed_queue import DistributedQ
+from distributed_queue.observability.sampling import LinkBased
 from distributed_queue.observability.tracing import Tracing
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def busy(data: str) -> None:  # noqa: ARG001 - as above
         pass
 
 
-_provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(SAMPLED_SHARE)))
+_provider = TracerProvider(sampler=ParentBased(LinkBased(TraceIdRatioBased(SAMPLED_SHARE))))
 _provider.add_span_processor(BatchSpanProcessor(_Dropping()))
 plain = DistributedQ()
 traced = DistributedQ(middleware=[Tracing(tracer_provider=_provider)])

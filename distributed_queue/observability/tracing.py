@@ -93,8 +93,8 @@ class Tracing(Middleware):
     A submission is a span, and its context goes with the tasks. The run of a task is a trace of its own that *links* to
     the submission; with ``as_child`` it is a child of it, so that both are one trace. Claims and settlements, which are
     for many tasks at once, link to them too. Where the submission was not sampled, its runs have no span, and nothing
-    links to it; functions run in its context, so that spans of their own are not sampled, either. The providers are
-    OpenTelemetry's global ones unless they are given.
+    links to it; functions run in its context, so that ``ParentBased`` samplers leave out spans of their own, too. The
+    providers are OpenTelemetry's global ones unless they are given.
     """
 
     def __init__(
