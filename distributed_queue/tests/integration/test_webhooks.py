@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from distributed_queue.core.clock import ManualClock
 from distributed_queue.core.hybrid_queue import HybridQueue
@@ -115,6 +116,20 @@ def test_each_secret_signs_until_it_ends(file: Path) -> None:
         return "v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
 
     assert received.headers["webhook-signature"].split(" ") == [computed(present), computed(former)]
+
+
+def test_the_library_of_standard_webhooks_takes_what_is_sent_and_nothing_else(file: Path) -> None:
+    with HybridQueue() as queue, Receiver() as receiver, sending_to(receiver, queue, file, payload=True) as endpoint:
+        assert queue.cancel(put(queue, {"type": "default", "data": "é"}).task_id)
+        [received] = receiver.gets(1)
+    headers = dict(received.headers)
+    receivers = Webhook(endpoint.secrets[0].text)
+    assert receivers.verify(received.body, headers) == received.document
+    for forged in (received.body + b" ", received.body.replace(b"task.cancelled", b"task.completed")):
+        with pytest.raises(WebhookVerificationError):
+            receivers.verify(forged, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_secret()).verify(received.body, headers)
 
 
 def test_events_queues_and_types_are_chosen(queue: HybridQueue, file: Path) -> None:
