@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from distributed_queue.api.audit import note
@@ -9,7 +10,8 @@ from distributed_queue.api.auth.guard import CALLER, HEADER, Asked, Caller
 from distributed_queue.api.auth.roles import Role, grants
 from distributed_queue.core.clock import SystemClock
 from distributed_queue.core.registry import without_password
-from distributed_queue.dashboard import Dashboard, KeyRow, Permission, Refusal, SettingRow, Viewer
+from distributed_queue.dashboard import Dashboard, KeyRow, Permission, Refusal, SettingRow, Viewer, WebhookRow
+from distributed_queue.observability.deliveries import DELIVERED, FAILED
 from distributed_queue.settings import describe
 
 if TYPE_CHECKING:
@@ -18,10 +20,13 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
+    from distributed_queue.api import ApiOptions
     from distributed_queue.api.auth.guard import Guard
     from distributed_queue.core.hybrid_queue import HybridQueue
     from distributed_queue.core.worker import WorkerPool
+    from distributed_queue.observability.deliveries import DeliveryTimes
     from distributed_queue.settings import Traced
+    from distributed_queue.webhooks import Register
 
 _HEADER = HEADER.lower().encode()
 _MASK = "••••••"
@@ -72,9 +77,27 @@ def add_dashboard(app: FastAPI, queue: HybridQueue, pool: WorkerPool | None, tra
     settings = traced.settings
     has_keys = settings.api_key is not None or settings.api_keys_file is not None
     gate = ApiGate(app.state.services.guard, closed=has_keys, only_key=settings.api_key is not None)
-    dashboard = Dashboard(queue, pool, gate, settings=_rows(traced))
+    options: ApiOptions = app.state.services.options
+    webhooks = None if options.webhooks is None else partial(_webhooks, options.webhooks, options.deliveries)
+    dashboard = Dashboard(queue, pool, gate, settings=_rows(traced), webhooks=webhooks)
     app.mount("/", dashboard.app)
     return dashboard
+
+
+def _webhooks(register: Register, deliveries: DeliveryTimes | None) -> list[WebhookRow]:
+    latest = {(webhook, outcome): at for webhook, outcome, at in deliveries.latest()} if deliveries else {}
+    return [
+        WebhookRow(
+            each.id,
+            each.url,
+            each.events,
+            each.queues,
+            "" if each.enabled else each.disabled_because or "by hand",
+            latest.get((each.id, DELIVERED), 0.0),
+            latest.get((each.id, FAILED), 0.0),
+        )
+        for each in register.all()
+    ]
 
 
 def _rows(traced: Traced) -> list[SettingRow]:

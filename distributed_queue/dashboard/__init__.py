@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from distributed_queue.dashboard.dashboard import Dashboard
     from distributed_queue.dashboard.gate import Gate, KeyRow, OpenGate, Permission, Refusal, Viewer
     from distributed_queue.dashboard.routes import ADDRESSES
-    from distributed_queue.dashboard.shell import SettingRow
+    from distributed_queue.dashboard.shell import SettingRow, WebhookRow
 
 _HOMES = {
     "ADDRESSES": "routes",
@@ -25,9 +25,21 @@ _HOMES = {
     "Refusal": "gate",
     "SettingRow": "shell",
     "Viewer": "gate",
+    "WebhookRow": "shell",
 }
 
-__all__ = ["ADDRESSES", "Dashboard", "Gate", "KeyRow", "OpenGate", "Permission", "Refusal", "SettingRow", "Viewer"]
+__all__ = [
+    "ADDRESSES",
+    "Dashboard",
+    "Gate",
+    "KeyRow",
+    "OpenGate",
+    "Permission",
+    "Refusal",
+    "SettingRow",
+    "Viewer",
+    "WebhookRow",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -16,11 +16,11 @@ from distributed_queue.dashboard.guarding import Guarding, show_missing
 from distributed_queue.dashboard.live import Streams
 from distributed_queue.dashboard.routes import make_routes
 from distributed_queue.dashboard.sessions import Sessions
-from distributed_queue.dashboard.shell import Notices, SettingRow, load_templates
+from distributed_queue.dashboard.shell import Notices, SettingRow, WebhookRow, load_templates
 from distributed_queue.observability.sampler import Sampler
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Self
 
@@ -31,21 +31,24 @@ if TYPE_CHECKING:
 class Dashboard:
     """The pages over a queue. ``app`` is the ASGI application; queue and pool are the caller's.
 
-    ``label`` is shown at the top, to tell one environment from another. ``settings`` are what the program was told.
+    ``label`` is shown at the top, to tell one environment from another. ``settings`` are what the program was told,
+    ``webhooks`` gives those that it sends: it may block, and raise the library's errors.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it shows
         self,
         queue: HybridQueue,
         pool: WorkerPool | None = None,
         gate: Gate | None = None,
         *,
         settings: Sequence[SettingRow] = (),
+        webhooks: Callable[[], Sequence[WebhookRow]] | None = None,
         label: str = "",
     ) -> None:
         self.now = SystemClock().now
         self.gate: Gate = gate or OpenGate()
         self.settings = settings
+        self.webhooks = webhooks
         self.label = label
         self.queue = queue
         self.desk = Desk(queue, pool)

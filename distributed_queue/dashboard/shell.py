@@ -54,6 +54,20 @@ class SettingRow(NamedTuple):
     doc: str
 
 
+class WebhookRow(NamedTuple):
+    """One webhook, as the page shows it. Times are seconds since the epoch."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    queues: tuple[str, ...]
+    disabled_because: str
+    """Empty where it is enabled."""
+    delivered_at: float
+    failed_at: float
+    """When this server last did; 0 for not since it started."""
+
+
 class Denied(Exception):
     """The viewer may not do this."""
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from distributed_queue.core.worker import WorkerPool
     from distributed_queue.dashboard import Dashboard
+    from distributed_queue.observability.deliveries import DeliveryTimes
+    from distributed_queue.webhooks import Register
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 _TOKEN = re.compile(r'name="token" value="([0-9a-f]{64})"')
@@ -67,6 +69,8 @@ def site(
     *,
     pool: WorkerPool | None = None,
     keys_file: Path | None = None,
+    webhooks: Register | None = None,
+    deliveries: DeliveryTimes | None = None,
     **settings: Any,
 ) -> Iterator[Site]:
     """A dashboard over ``queue``, or over a new one in memory. The settings are those of the program."""
@@ -74,7 +78,12 @@ def site(
     try:
         traced = trace({**settings, "api_keys_file": keys_file and str(keys_file)}, {}, None)
         options = ApiOptions(
-            api_key=traced.settings.api_key, keys_file=keys_file, access=dict.fromkeys(ADDRESSES), home=None
+            api_key=traced.settings.api_key,
+            keys_file=keys_file,
+            access=dict.fromkeys(ADDRESSES),
+            home=None,
+            webhooks=webhooks,
+            deliveries=deliveries,
         )
         app = create_app(own, pool, options)
         with add_dashboard(app, own, pool, traced) as dashboard, running(app) as (_, port):
