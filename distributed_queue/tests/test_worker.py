@@ -88,6 +88,7 @@ class TestHandlers:
             assert (task.payload["type"], task.max_retries, task.expires_at) == (task.type, 3, None)
             assert task.created_at <= task.started_at
             assert task.interruption is None
+            assert task.headers == {"tenant": "acme"}
             assert task.time_left is not None
             assert task.deadline is not None
             assert task.deadline > task.created_at
@@ -99,7 +100,7 @@ class TestHandlers:
 
         with running(queue, handlers={"plain": plain, "loop": on_loop}):
             for task_type in ("plain", "loop"):
-                task = put(queue, {"type": task_type}, priority=7, timeout=60)
+                task = put(queue, {"type": task_type}, priority=7, timeout=60, headers={"tenant": "acme"})
                 key = f"default:{task.task_id}"
                 assert queue.wait_result(task.task_id, LIMIT) == [task.task_id, 1, 7, key, True]
         with pytest.raises(LookupError, match="outside"):

@@ -27,7 +27,7 @@ ONCE = Retry(max_retries=0)
 def tell(data: Any) -> list[Any]:
     task = current_task()
     task.progress(1, 2, "half")
-    return [data, task.task_id, task.attempt, os.getpid(), task.time_left is not None]
+    return [data, task.task_id, task.attempt, os.getpid(), task.time_left is not None, task.headers]
 
 
 async def on_a_loop(data: Any) -> Any:
@@ -117,9 +117,10 @@ def test_all_three_kinds_of_handlers_run_in_one_worker(queue: HybridQueue, work:
     worker = work(tell)
     worker.register_handler("thread", lambda data: [data, os.getpid()])
     worker.register_handler("loop", on_a_loop)
-    tasks = [put(queue, {"type": name, "data": 7}, timeout=60) for name in ("tell", "thread", "loop")]
+    kinds, headers = ("tell", "thread", "loop"), {"tenant": "acme"}
+    tasks = [put(queue, {"type": name, "data": 7}, timeout=60, headers=headers) for name in kinds]
     child, thread, loop = (task.result for task in finished(queue, tasks))
-    assert child == [7, tasks[0].task_id, 1, child[3], True]
+    assert child == [7, tasks[0].task_id, 1, child[3], True, headers]
     assert thread == [7, os.getpid()]
     assert loop == 7
     assert child[3] != os.getpid()
