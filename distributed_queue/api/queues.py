@@ -79,7 +79,10 @@ async def configure_queue(request: Request, services: Provided, name: QueueName,
     "/queue/clear", response_model=ClearedOut, operation_id="clear_queues", responses=problems("queue-not-found")
 )
 async def clear_queues(request: Request, services: Provided, queue: QueueFilter = None) -> Response:
-    """Forget all tasks, in every state, of all queues or of one. Settings and counters stay."""
+    """Forget all tasks, in every state, of all queues or of one. Settings and counters stay.
+
+    Queues of the library itself (`dq.webhooks`) are cleared where they are named only.
+    """
     note(request, queue=queue or "all")
     if queue is not None:
         await _stats(services, queue)

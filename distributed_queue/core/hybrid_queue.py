@@ -384,9 +384,14 @@ class HybridQueue:
         return self.storage.configure(queue, settings)
 
     def clear(self, queue: str | None = None) -> int:
-        """Forget all tasks of a queue, or of all queues; how many there were."""
+        """Forget all tasks of a queue, or of all queues; how many there were.
+
+        Those of the library itself (``dq.webhooks`` and others) are cleared where they are named only: what was told
+        already would be told again.
+        """
         self._check_open()
-        return sum(self.storage.clear(name) for name in ([queue] if queue else self.storage.queues()))
+        every = [queue] if queue else [name for name in self.storage.queues() if not is_apart(name)]
+        return sum(self.storage.clear(name) for name in every)
 
     def on_news(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call ``listener`` when this object uses a queue for the first time, or has told a worker something.

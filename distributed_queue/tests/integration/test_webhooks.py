@@ -332,6 +332,17 @@ def test_a_dispatcher_goes_on_where_the_last_one_kept_its_position(shared_url: s
         assert queue.size("dq.webhooks") == 1
 
 
+def test_clearing_all_queues_does_not_let_everything_be_told_again(shared_url: str, file: Path) -> None:
+    add(file, "https://example.com/", events=["task.enqueued"])
+    with HybridQueue.from_url(shared_url) as queue:
+        put(queue, 1)
+        dispatch_all(Dispatcher(queue.storage, EndpointFile(file), 1 << 20))
+        queue.storage.clear("dq.webhooks")
+        assert queue.clear() == 1
+        dispatch_all(Dispatcher(queue.storage, EndpointFile(file), 1 << 20))
+        assert queue.size("dq.webhooks") == 0
+
+
 def test_workers_of_all_queues_leave_deliveries_alone(shared_url: str, file: Path) -> None:
     add(file, "https://example.com/", events=["task.enqueued"])
     with HybridQueue.from_url(shared_url) as queue:
