@@ -9,9 +9,13 @@ from benchmarks.load import BATCH, fill, new_task
 from benchmarks.worker import LocalWorker
 from distributed_queue import HybridQueue
 from distributed_queue.core.storage import ClaimRequest, Outcome, Settlement
+from distributed_queue.core.worker.prefetch import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_IN_ADVANCE = 40
+_LONG_SECONDS = 10.0
 
 
 def _open(queue: HybridQueue, count: int) -> None:
@@ -34,7 +38,13 @@ def _exchange(queue: HybridQueue, count: int) -> None:
 
 
 def _work(queue: HybridQueue, count: int) -> None:
+    """Let a worker do it, in batches of one size: by itself it follows its speed, which is another in each run.
+
+    Each thread goes on until it has to wait, so that what it did is not told in pieces whose size is a matter of luck.
+    """
     fill(queue, count)
+    sys.setswitchinterval(_LONG_SECONDS)
+    Pace.prefetch = lambda self: _IN_ADVANCE  # type: ignore[method-assign]  # noqa: ARG005  # in a process that does nothing else
     with LocalWorker(queue, ["default"]) as worker:
         worker.mark(count)
         worker.start()
