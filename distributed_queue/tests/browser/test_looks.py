@@ -13,6 +13,7 @@ from distributed_queue.core.storage import TaskStack, WorkerInfo
 from distributed_queue.tests.browser.soundness import ALL_RULES, check_looks, look_closely
 from distributed_queue.tests.steps import put, take
 from distributed_queue.tests.surfaces.dashboard_server import Site, site
+from distributed_queue.webhooks import AddressRules, Register, changing_endpoints, new_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +34,15 @@ EVERYTHING = "".join(HOSTILE)
 
 
 @pytest.fixture(scope="module")
-def busy() -> Iterator[Site]:
-    """Tasks in every state, whose every text is hostile."""
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Tasks in every state, and webhooks, whose every text is hostile."""
+    file = tmp_path_factory.mktemp("webhooks") / "webhooks.json"
+    with changing_endpoints(file) as known:
+        known += [new_endpoint(f"https://{text}", 0.0, events=[text], queues=[text], types=[text]) for text in HOSTILE]
+        known[0] = msgspec.structs.replace(known[0], disabled_at=1.0, disabled_because=EVERYTHING)
     with HybridQueue() as queue:
         fill(queue)
-        with site(queue) as place:
+        with site(queue, webhooks=Register(file, AddressRules())) as place:
             place.dashboard.sampler.look()
             yield place
 
