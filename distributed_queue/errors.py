@@ -24,6 +24,7 @@
      │   ├─ NotReplicated               done, but too few replicas have it yet
      │   ├─ StorageFull                 no space or memory left in it; reads go on
      │   └─ StorageIncompatible         wrong version, layout or setting; needs an operator
+     │      └─ StorageRefused           wrong user or password, or one that may not do what is needed
      └─ HandlerError                  how the run of a handler ended
          ├─ UnknownTaskType
          ├─ InvalidResult               what the handler returned cannot be stored
@@ -251,6 +252,12 @@ class StorageIncompatible(StorageError):
     """The storage's version, layout or settings cannot be used as they are. The message says what to do."""
 
     code = "storage-incompatible"
+
+
+class StorageRefused(StorageIncompatible):
+    """The storage refuses the user or the password of its URL, or does not let this user do what is needed."""
+
+    code = "storage-refused"
 
 
 class HandlerError(DistributedQueueError):

@@ -90,6 +90,7 @@ PROBLEMS: dict[str, ProblemType] = {
         507, "Storage full", "The storage has no room left for a write. Nothing was changed; reading goes on."
     ),
     "storage-incompatible": ProblemType(500, "Storage incompatible", _HIDDEN),
+    "storage-refused": ProblemType(500, "Storage refuses the user", _HIDDEN),
     "handler-error": ProblemType(500, "Handler error", _HIDDEN),
     "unknown-task-type": ProblemType(422, "Unknown task type"),
     "invalid-result": ProblemType(422, "Invalid result"),

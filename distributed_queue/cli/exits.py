@@ -85,30 +85,19 @@ _CODES: tuple[tuple[type[errors.DistributedQueueError], ExitCode, str], ...] = (
         ExitCode.UNREACHABLE,
         "Is it running, and the address right? --storage-url or DQ_STORAGE_URL names another.",
     ),
+    (errors.StorageRefused, ExitCode.AUTH, "User and password are part of the storage URL."),
     (errors.QueueFull, ExitCode.FAILURE, "The limit is changed with: dq queues configure {queue} --max-size N"),
     (errors.StorageFull, ExitCode.FAILURE, "Make room; finished tasks go sooner with a shorter retention."),
     (errors.InvalidStorageURL, ExitCode.USAGE, "--storage-url or DQ_STORAGE_URL names the storage."),
     (errors.InvalidInput, ExitCode.USAGE, ""),
 )
-_REFUSALS = frozenset({"AuthenticationError", "AuthenticationWrongNumberOfArgsError", "NoPermissionError"})
-"""What drivers call it when a user or a password is refused."""
 
 
 def explain(error: Exception) -> Failure:
     """The exit code, the cause in one line and a hint for an error."""
     if not isinstance(error, errors.DistributedQueueError):
         return Failure(ExitCode.FAILURE, f"{type(error).__name__}: {error}", "--debug shows where it comes from.")
-    if _was_refused(error):
-        return Failure(ExitCode.AUTH, str(error), "User and password are part of the storage URL.")
     for kind, code, hint in _CODES:
         if isinstance(error, kind):
             return Failure(code, str(error), hint.format_map(vars(error)))
     return Failure(ExitCode.FAILURE, str(error))
-
-
-def _was_refused(error: BaseException | None) -> bool:
-    while error is not None:
-        if type(error).__name__ in _REFUSALS:
-            return True
-        error = error.__cause__
-    return False

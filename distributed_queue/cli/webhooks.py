@@ -94,7 +94,9 @@ def list_(session: Session) -> None:
     )
 
 
-@webhooks.command("remove", storage=False, examples=("dq webhooks remove 5nXq0LmZ2a",))
+@webhooks.command(
+    "remove", storage=False, examples=("dq webhooks remove 5nXq0LmZ2a", "dq webhooks remove 5nXq0LmZ2a 7bQm3TkV9c")
+)
 @click.argument("named", nargs=-1, required=True, metavar="ID...")
 @_file
 @click.pass_obj
@@ -104,7 +106,11 @@ def remove(session: Session, named: tuple[str, ...]) -> None:
     session.out.show({"removed": list(named)}, lambda: session.out.line(f"{plural(len(named), 'webhook')} removed"))
 
 
-@webhooks.command("disable", storage=False, examples=("dq webhooks disable 5nXq0LmZ2a",))
+@webhooks.command(
+    "disable",
+    storage=False,
+    examples=("dq webhooks disable 5nXq0LmZ2a", "dq webhooks disable 5nXq0LmZ2a --webhooks-file hooks.json"),
+)
 @click.argument("identifier", metavar="ID")
 @_file
 @click.pass_obj
@@ -113,7 +119,11 @@ def disable(session: Session, identifier: str) -> None:
     _show_state(session, _register(session).disable(identifier, "by dq webhooks disable"))
 
 
-@webhooks.command("enable", storage=False, examples=("dq webhooks enable 5nXq0LmZ2a",))
+@webhooks.command(
+    "enable",
+    storage=False,
+    examples=("dq webhooks enable 5nXq0LmZ2a", "dq webhooks enable 5nXq0LmZ2a --webhooks-file hooks.json"),
+)
 @click.argument("identifier", metavar="ID")
 @_file
 @click.pass_obj
@@ -122,7 +132,9 @@ def enable(session: Session, identifier: str) -> None:
     _show_state(session, _register(session).enable(identifier))
 
 
-@webhooks.command("rotate", storage=False, examples=("dq webhooks rotate 5nXq0LmZ2a --keep 7d",))
+@webhooks.command(
+    "rotate", storage=False, examples=("dq webhooks rotate 5nXq0LmZ2a", "dq webhooks rotate 5nXq0LmZ2a --keep 7d")
+)
 @click.argument("identifier", metavar="ID")
 @click.option(
     "--keep",
@@ -139,7 +151,11 @@ def rotate(session: Session, identifier: str, keep: float) -> None:
     _show_with_secret(session, _register(session).rotate(identifier, keep))
 
 
-@webhooks.command("test", storage=False, examples=("dq webhooks test 5nXq0LmZ2a",))
+@webhooks.command(
+    "test",
+    storage=False,
+    examples=("dq webhooks test 5nXq0LmZ2a", "dq webhooks test 5nXq0LmZ2a --webhooks-file hooks.json"),
+)
 @click.argument("identifier", metavar="ID")
 @_file
 @click.pass_obj

@@ -180,7 +180,7 @@ class Worker:
             "id": self.worker_id,
             "name": self.config.name,
             "running": self.running,
-            "state": "stopped" if pump is None else "draining" if pump.draining else "running",
+            "state": "stopped" if pump is None else "draining" if parts and parts.stopping else "running",
             "paused": self._paused,
             "active_tasks": len(parts.book.running()) if parts else 0,
             "max_workers": self.config.max_workers,

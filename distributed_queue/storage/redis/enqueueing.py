@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from distributed_queue.errors import QueueFull, StorageError
+from distributed_queue.errors import NotReplicated, QueueFull, StorageError
 from distributed_queue.storage.redis.codec import enqueue_args, flags, pack_id
 from distributed_queue.storage.redis.keys import queue_keys
 from distributed_queue.storage.redis.scripts import load_script
@@ -60,8 +60,12 @@ def _store_one(gateway: Gateway, operations: Operations, task: NewTask) -> bool:
             task.type,
             task.priority,
         )
-        (stored,) = gateway.run(parts, [call], confirmed=True)
-        return bool(stored) or flags(_store(gateway, slot, parts))[0]
+        # What was not stored needs no replica, and enqueue.lua, under the same token, tells the rest.
+        with suppress(NotReplicated):
+            (stored,) = gateway.run(parts, [call], confirmed=True)
+            if stored:
+                return True
+        return flags(_store(gateway, slot, parts))[0]
 
 
 def _store_together(gateway: Gateway, operations: Operations, parts: Mapping[str, Sequence[NewTask]]) -> bytes:

@@ -8,7 +8,13 @@ from __future__ import annotations
 
 import re
 
-from distributed_queue.errors import StorageError, StorageFull, StorageIncompatible, StorageUnavailable
+from distributed_queue.errors import (
+    StorageError,
+    StorageFull,
+    StorageIncompatible,
+    StorageRefused,
+    StorageUnavailable,
+)
 from distributed_queue.storage.redis.replies import ServerError
 
 _CODES = re.compile(
@@ -65,11 +71,12 @@ def translate(error: Exception, url: str) -> StorageError:  # noqa: PLR0911 - a 
     if code in ("OOM", "MISCONF"):
         return StorageFull(f"Redis at {url} has no room left and takes no writes: {error}")
     if code in ("NOAUTH", "WRONGPASS"):
-        return StorageIncompatible(
-            f"Redis at {url} refuses this client: {error}. Give user and password in the URL: redis://user:password@host"
+        return StorageRefused(
+            f"Redis at {url} refuses this client: {str(error).rstrip('.')}. "
+            "Give user and password in the URL: redis://user:password@host"
         )
     if code == "NOPERM":
-        return StorageIncompatible(
+        return StorageRefused(
             f"Redis at {url} does not permit this user what is needed: {error}. Grant: ~dq:* +@all -@admin +info"
         )
     if code in ("CROSSSLOT", "MOVED", "ASK"):

@@ -115,7 +115,7 @@ class TestStorageThatCannotBeReached:
         self._check(f"redis://me:s3cret@127.0.0.1:{port}/0", f"127.0.0.1:{port}", "refused")
 
     def test_a_server_that_does_not_answer_is_an_error_with_place_and_cause(self, deaf_port: int) -> None:
-        self._check(f"redis://me:s3cret@127.0.0.1:{deaf_port}/0", f"127.0.0.1:{deaf_port}", "time")
+        self._check(f"redis://me:s3cret@127.0.0.1:{deaf_port}/0", f"127.0.0.1:{deaf_port}", "does not answer")
 
     def test_a_file_that_cannot_be_made_is_an_error_with_place_and_cause(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("no folder")
