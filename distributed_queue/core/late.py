@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from distributed_queue.errors import QueueClosed, StorageUnavailable
 
@@ -53,10 +54,12 @@ class LateStorage:
             self._storage.close()
 
     def __getattr__(self, name: str) -> Any:
-        """A verb, or an attribute, of the storage."""
-        return self._unavailable if self._storage is None else getattr(self._storage, name)
+        """A verb, or an attribute, of the storage. A verb that was looked up too early works once it is there."""
+        return partial(self._call, name) if self._storage is None else getattr(self._storage, name)
 
-    def _unavailable(self, *_arguments: object, **_options: object) -> NoReturn:
+    def _call(self, verb: str, *arguments: Any, **options: Any) -> Any:
+        if self._storage is not None:
+            return getattr(self._storage, verb)(*arguments, **options)
         if self._closed:
             raise QueueClosed("The queue was closed.")
         raise StorageUnavailable(self.url, self.cause)

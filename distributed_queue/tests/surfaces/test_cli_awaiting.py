@@ -10,7 +10,7 @@ import pytest
 from distributed_queue.cli.exits import ExitCode
 from distributed_queue.core.hybrid_queue import HybridQueue
 from distributed_queue.core.late import LateStorage
-from distributed_queue.errors import QueueClosed
+from distributed_queue.errors import QueueClosed, StorageUnavailable
 from distributed_queue.storage.memory import MemoryStorage
 from distributed_queue.testing.servers import RedisServer
 from distributed_queue.tests.steps import eventually, put
@@ -151,3 +151,12 @@ def test_what_is_attached_after_the_end_is_closed_too() -> None:
         storage.queues()
     with pytest.raises(QueueClosed):
         late.queues()
+
+
+def test_what_was_looked_up_before_the_storage_was_there_works_afterwards() -> None:
+    late = LateStorage("memory://", "not yet")
+    queues = late.queues
+    with pytest.raises(StorageUnavailable):
+        queues()
+    late.attach(MemoryStorage())
+    assert queues() == ()
