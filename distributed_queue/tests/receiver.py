@@ -101,7 +101,10 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # whoever sent it was killed
                 received = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 reply = receiver.answer(received)
                 receiver.received.append(received)

@@ -192,6 +192,8 @@ class Top(App[None]):
     async def _look(self) -> None:
         tab = self._tab
         sample, tasks = await asyncio.to_thread(self._read, tab)
+        if not self.query("#figures"):
+            return  # the program ended meanwhile
         self.query_one("#figures", Static).update(self._figures(sample))
         self.query_one("#problem-list", Static).update(_problems(sample))
         rows = {
