@@ -154,11 +154,7 @@ async def remove_worker(
 )
 async def pause_worker(services: Provided, worker_name: WorkerName) -> Response:
     """Let a worker take nothing more for now. What runs goes on."""
-    worker = _own(services, worker_name)
-    if worker is None:
-        return await _steer_remote(services, worker_name, Command(action="pause"))
-    worker.pause()
-    return _steered(worker, "pause")
+    return await _steer(services, worker_name, Command(action="pause"))
 
 
 @router.post(
@@ -169,11 +165,7 @@ async def pause_worker(services: Provided, worker_name: WorkerName) -> Response:
 )
 async def resume_worker(services: Provided, worker_name: WorkerName) -> Response:
     """Undo a pause."""
-    worker = _own(services, worker_name)
-    if worker is None:
-        return await _steer_remote(services, worker_name, Command(action="resume"))
-    worker.resume()
-    return _steered(worker, "resume")
+    return await _steer(services, worker_name, Command(action="resume"))
 
 
 @router.post(
@@ -185,11 +177,7 @@ async def resume_worker(services: Provided, worker_name: WorkerName) -> Response
 async def scale_worker(request: Request, services: Provided, worker_name: WorkerName, body: ScaleIn) -> Response:
     """Change how many handlers a worker runs at the same time."""
     note(request, max_workers=body.max_workers)
-    worker = _own(services, worker_name)
-    if worker is None:
-        return await _steer_remote(services, worker_name, Command(action="scale", max_workers=body.max_workers))
-    worker.scale(body.max_workers)
-    return _steered(worker, "scale")
+    return await _steer(services, worker_name, Command(action="scale", max_workers=body.max_workers))
 
 
 @router.post(
@@ -200,15 +188,7 @@ async def scale_worker(request: Request, services: Provided, worker_name: Worker
 )
 async def inspect_worker(services: Provided, worker_name: WorkerName) -> Response:
     """Let a worker look where its handlers are. It tells it as `stacks` within seconds, for half a minute."""
-    worker = _own(services, worker_name)
-    if worker is None:
-        return await _steer_remote(services, worker_name, Command(action="inspect"))
-    worker.inspect()
-    return _steered(worker, "inspect")
-
-
-def _own(services: Services, name: str) -> Worker | None:
-    return services.pool.workers.get(name) if services.pool else None
+    return await _steer(services, worker_name, Command(action="inspect"))
 
 
 def _pool(services: Services) -> WorkerPool:
@@ -236,6 +216,15 @@ async def _tell(services: Services, name: str | None, command: Command) -> int:
     for worker in others:
         await services.queue.run(services.queue.queue.storage.command, worker.id, command)
     return len(others)
+
+
+async def _steer(services: Services, name: str, command: Command) -> Response:
+    """Tell a worker of this server, in a thread since it may ask the storage; else those of other processes."""
+    worker = services.pool.workers.get(name) if services.pool else None
+    if worker is None:
+        return await _steer_remote(services, name, command)
+    await services.queue.run(worker.obey, command)
+    return _steered(worker, command.action)
 
 
 async def _steer_remote(services: Services, name: str, command: Command) -> Response:

@@ -235,16 +235,8 @@ class Desk:
         worker = self._own(worker_id)
         if worker is None:
             self.queue.storage.command(worker_id, command)
-        elif command.action == "pause":
-            worker.pause()
-        elif command.action == "resume":
-            worker.resume()
-        elif command.action == "stop":
-            worker.stop(wait=False)
-        elif command.action == "scale" and command.max_workers is not None:
-            worker.scale(command.max_workers)
-        elif command.action == "inspect":
-            worker.inspect()
+        else:
+            worker.obey(command)
 
     def _own(self, worker_id: str) -> Worker | None:
         workers = self.pool.workers.values() if self.pool else ()

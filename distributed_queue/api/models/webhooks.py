@@ -66,21 +66,11 @@ class WebhookOut(Out):
     created_at: datetime
 
 
-class WebhookSecretOut(Out):
+class WebhookSecretOut(WebhookOut):
     """A webhook with its new secret, which is not shown again."""
 
     model_config = ConfigDict(json_schema_extra=example({**_EXAMPLE, "secret": _SECRET}))
 
-    id: str
-    url: str
-    events: list[str]
-    queues: list[str]
-    types: list[str]
-    payload: bool
-    enabled: bool
-    disabled_at: datetime | None
-    disabled_because: str | None
-    created_at: datetime
     secret: str = Field(description="What receivers check signatures with, as Standard Webhooks writes it.")
 
 

@@ -164,6 +164,19 @@ class Worker:
             parts.inspection.take()
             parts.keeper.hurry()
 
+    def obey(self, command: Command) -> None:
+        """Do what a command says that is about the worker, and not about one of its tasks."""
+        if command.action == "pause":
+            self.pause()
+        elif command.action == "resume":
+            self.resume()
+        elif command.action == "scale" and command.max_workers is not None:
+            self.scale(command.max_workers)
+        elif command.action == "stop":
+            self.stop(wait=False)
+        elif command.action == "inspect":
+            self.inspect()
+
     def is_claiming(self) -> bool:
         """Whether the worker does its work: it has claimed lately, or is paused, or all its slots are busy."""
         parts = self._parts
@@ -367,18 +380,10 @@ class _Parts:
 
     def _obey(self, command: Command) -> None:
         logger.info("worker %s was told to %s", self._identity.name, command.action)
-        if command.action == "pause":
-            self._worker.pause()
-        elif command.action == "resume":
-            self._worker.resume()
-        elif command.action == "scale" and command.max_workers is not None:
-            self._worker.scale(command.max_workers)
-        elif command.action == "stop":
-            self._worker.stop(wait=False)
-        elif command.action == "inspect":
-            self._worker.inspect()
-        elif command.action == "cancel" and command.task_id is not None:
+        if command.action == "cancel" and command.task_id is not None:
             self.keeper.cancel(command.queue, command.task_id)
+        else:
+            self._worker.obey(command)
 
     def _say_goodbye(self) -> None:
         try:
