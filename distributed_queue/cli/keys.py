@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from distributed_queue.api.auth.keyfile import LOOK_SECONDS, changing_keys, read_keys
+from distributed_queue.api.auth.keyfile import changing_keys, read_keys
 from distributed_queue.api.auth.keys import NAME, make_key
 from distributed_queue.api.auth.roles import Role
 from distributed_queue.api.documents import iso_or_none
@@ -20,6 +20,7 @@ from distributed_queue.cli.session import Session
 from distributed_queue.cli.text import plural
 from distributed_queue.cli.values import Duration
 from distributed_queue.core.clock import SystemClock
+from distributed_queue.core.files import LOOK_SECONDS
 from distributed_queue.core.times import iso
 from distributed_queue.errors import ConfigurationError
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from distributed_queue.core.files import locked, look, read_closed, replace
+from distributed_queue.core.files import WatchedFile, locked, read_closed, replace
 from distributed_queue.errors import ConfigurationError
 from distributed_queue.webhooks.endpoints import Endpoint
 from distributed_queue.webhooks.signing import secret_bytes
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS = 1.0
-"""How often it is looked whether the file changed."""
 _WHAT = "webhooks file"
 
 
@@ -68,27 +65,19 @@ def changing_endpoints(path: Path) -> Iterator[list[Endpoint]]:
         replace(path, msgspec.json.format(_encode(_Content(1, endpoints)), indent=2) + b"\n", _WHAT)
 
 
-class EndpointFile:
-    """The endpoints of a file as they are now; thread-safe.
-
-    A file that is damaged later leaves the endpoints as they were, with an error in the log.
-    """
+class EndpointFile(WatchedFile[Endpoint]):
+    """The endpoints of a file as they are now."""
 
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.path = path
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._seen = look(path)
-        self._looked_at = monotonic()
-        self._endpoints = {endpoint.id: endpoint for endpoint in read_endpoints(path)}
+        super().__init__(path, "webhooks", read_endpoints, monotonic)
 
     def find(self, identifier: str) -> Endpoint | None:
         """The endpoint with an id."""
-        return self._current().get(identifier)
+        return self.records().get(identifier)
 
     def enabled(self) -> list[Endpoint]:
         """Those that are told of events."""
-        return [endpoint for endpoint in self._current().values() if endpoint.enabled]
+        return [endpoint for endpoint in self.records().values() if endpoint.enabled]
 
     def enabled_ids(self) -> list[str]:
         """The ids of those."""
@@ -96,34 +85,12 @@ class EndpointFile:
 
     def disable(self, identifier: str, now: float, reason: str) -> None:
         """Tell an endpoint nothing more: here, and in the file if it can be written."""
-        with self._lock:
-            endpoint = self._endpoints.get(identifier)
-            if endpoint is not None:
-                self._endpoints[identifier] = _disabled(endpoint, now, reason)
+        self.change_here(identifier, lambda endpoint: _disabled(endpoint, now, reason))
         try:
             with changing_endpoints(self.path) as known:
                 known[:] = [_disabled(each, now, reason) if each.id == identifier else each for each in known]
         except ConfigurationError as error:
             logger.error("a webhook is disabled in this process only: %s", error)  # noqa: TRY400 - it says all there is
-
-    def _current(self) -> dict[str, Endpoint]:
-        with self._lock:
-            if self._monotonic() - self._looked_at >= LOOK_SECONDS:
-                self._looked_at = self._monotonic()
-                self._read_if_changed()
-            return dict(self._endpoints)
-
-    def _read_if_changed(self) -> None:
-        seen = look(self.path)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            self._endpoints = {endpoint.id: endpoint for endpoint in read_endpoints(self.path)}
-        except ConfigurationError as error:
-            logger.error("the webhooks stay as they were: %s", error)  # noqa: TRY400 - no traceback for a file
-        else:
-            logger.info("read %d webhooks from %s", len(self._endpoints), self.path)
 
 
 def _disabled(endpoint: Endpoint, now: float, reason: str) -> Endpoint:

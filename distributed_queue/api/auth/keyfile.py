@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,17 +9,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from distributed_queue.api.auth.keys import KeyRecord
-from distributed_queue.core.files import locked, look, read_closed, replace
+from distributed_queue.core.files import WatchedFile, locked, read_closed, replace
 from distributed_queue.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-logger = logging.getLogger(__name__)
-
-LOOK_SECONDS = 1.0
-"""How often a server looks whether the file changed, while requests come: a revoked key works this long at most."""
 
 _WHAT = "key file"
 
@@ -63,43 +57,16 @@ def changing_keys(path: Path) -> Iterator[list[KeyRecord]]:
         replace(path, msgspec.json.format(_encode(_Content(1, keys)), indent=2) + b"\n", _WHAT)
 
 
-class KeyFile:
-    """The keys of a file as they are now. For use by one thread.
-
-    A file that is damaged later leaves the keys as they were, with an error in the log; one that is gone leaves none.
-    """
+class KeyFile(WatchedFile[KeyRecord]):
+    """The keys of a file as they are now."""
 
     def __init__(self, path: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self.path = path
-        self._monotonic = monotonic
-        self._seen = look(self.path)
-        self._looked_at = monotonic()
-        self._keys = {key.id: key for key in read_keys(path)}
+        super().__init__(path, "API keys", read_keys, monotonic)
 
     def find(self, identifier: str) -> KeyRecord | None:
         """The key with an id."""
-        self._keep_up()
-        return self._keys.get(identifier)
+        return self.records().get(identifier)
 
     def all(self) -> list[KeyRecord]:
         """All of them, also those that count no more."""
-        self._keep_up()
-        return list(self._keys.values())
-
-    def _keep_up(self) -> None:
-        now = self._monotonic()
-        if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
-            self._read_if_changed()
-
-    def _read_if_changed(self) -> None:
-        seen = look(self.path)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            self._keys = {key.id: key for key in read_keys(self.path)} if seen else {}
-        except ConfigurationError as error:
-            logger.error("the API keys stay as they were: %s", error)  # noqa: TRY400 - no traceback for a file
-        else:
-            logger.info("read %d API keys from %s", len(self._keys), self.path)
+        return list(self.records().values())

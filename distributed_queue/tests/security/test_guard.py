@@ -10,10 +10,10 @@ import pytest
 from distributed_queue.api import ApiOptions
 from distributed_queue.api.auth.failures import MAX_ADDRESSES, TRUST_SECONDS, WINDOW_SECONDS, Failures
 from distributed_queue.api.auth.guard import ANONYMOUS, Asked, Caller, Guard
-from distributed_queue.api.auth.keyfile import LOOK_SECONDS
 from distributed_queue.api.auth.roles import PUBLIC, Role
 from distributed_queue.api.problems import ApiProblem
 from distributed_queue.core.clock import ManualClock
+from distributed_queue.core.files import LOOK_SECONDS
 from distributed_queue.errors import ConfigurationError
 from distributed_queue.tests.security.keyring import DAY, add_key, every_kind, now, revoke_key
 from distributed_queue.tests.steps import LIMIT, eventually

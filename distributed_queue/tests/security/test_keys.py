@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distributed_queue.api.auth.keyfile import LOOK_SECONDS, KeyFile, changing_keys, read_keys
+from distributed_queue.api.auth.keyfile import KeyFile, changing_keys, read_keys
 from distributed_queue.api.auth.keys import key_id, make_key
 from distributed_queue.api.auth.roles import Role, grants
 from distributed_queue.core.clock import ManualClock
+from distributed_queue.core.files import LOOK_SECONDS
 from distributed_queue.errors import ConfigurationError
 from distributed_queue.tests.security.keyring import add_key, revoke_key
 
