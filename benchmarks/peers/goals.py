@@ -80,7 +80,7 @@ def _row(report: Report, goal: Goal) -> tuple[str, ...]:
 
 
 def _values(report: Report, goal: Goal) -> dict[str, float]:
-    """What each peer has; the one that works on PostgreSQL does not tell what Redis takes."""
+    """What each side has, as far as it was measured. Of Procrastinate, the storage is PostgreSQL."""
     found: dict[str, float] = {}
     for figure in report.figures:
         if figure.name == goal.figure:
