@@ -134,7 +134,9 @@ def _secure(operation: dict[str, Any], role: Role, *, writes: bool) -> None:
 
 def _restore_examples(schemas: dict[str, Any]) -> None:
     """Put the models' examples back as they are: FastAPI leaves out what is null in them."""
-    for model in (*In.__subclasses__(), *Out.__subclasses__()):
+    models: list[type[In | Out]] = [In, Out]
+    for model in models:
+        models += model.__subclasses__()
         extra = model.model_config.get("json_schema_extra")
         if model.__name__ in schemas and isinstance(extra, dict):
             schemas[model.__name__].update(extra)
